@@ -1,0 +1,231 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What the API tells of volumes, snapshots and the cluster.
+
+Zero values may be left out of a reply, 64-bit numbers come as strings, and
+newer versions have more fields (REST API facts, 1.3): absent and unknown
+fields are normal. A field of a wrong type counts as absent.
+"""
+
+import dataclasses
+import enum
+from typing import Any
+from typing import Mapping
+from typing import Optional
+
+JSON = Mapping[str, Any]
+
+ALLOW_ANY = 'ALLOW_ANY'
+ALLOW_NONE = 'ALLOW_NONE'
+
+
+class State(enum.Enum):
+    """State of a volume or a snapshot (REST API facts, 2.2 and 3)."""
+
+    UNKNOWN = 'Unknown'
+    CREATING = 'Creating'
+    AVAILABLE = 'Available'
+    UPDATING = 'Updating'
+    ROLLBACK = 'Rollback'
+    MIGRATING = 'Migrating'
+    DELETING = 'Deleting'
+    DELETED = 'Deleted'
+    FAILED = 'Failed'
+
+    @classmethod
+    def _missing_(cls, value: object) -> 'State':
+        return cls.UNKNOWN
+
+    @property
+    def usable(self) -> bool:
+        """Settled, and ready for hosts and for changes."""
+        return self in (State.AVAILABLE, State.MIGRATING)
+
+    @property
+    def gone(self) -> bool:
+        """On its way out, never to come back."""
+        return self in (State.DELETING, State.DELETED)
+
+
+@dataclasses.dataclass(frozen=True)
+class Volume:
+    """A volume on the cluster.
+
+    :param size: bytes
+    :param acl: host NQNs, or one of ALLOW_ANY and ALLOW_NONE
+    :param ip_acl: IP addresses, or one of ALLOW_ANY and ALLOW_NONE
+    :param etag: opaque; changes with the volume
+    """
+
+    uuid: str
+    name: str
+    project: str
+    state: State
+    size: int
+    replicas: int
+    compression: bool
+    acl: frozenset[str]
+    ip_acl: frozenset[str]
+    etag: str
+    source_snapshot_uuid: str
+    qos_policy_uuid: str
+    qos_policy_name: str
+
+    @classmethod
+    def from_json(cls, json: JSON) -> 'Volume':
+        """Read the API's Volume (REST API facts, 2.1)."""
+        return cls(
+            uuid=_text(json, 'UUID'),
+            name=_text(json, 'name'),
+            project=_text(json, 'projectName'),
+            state=State(json.get('state')),
+            size=_number(json, 'size'),
+            replicas=_number(json, 'replicaCount'),
+            compression=_truth(json, 'compression'),
+            # No ACL at all is nobody, no IP ACL at all is anywhere
+            # (REST API facts, 2.4 and 2.10).
+            acl=_values(json, 'acl') or frozenset({ALLOW_NONE}),
+            ip_acl=_values(json, 'IPAcl') or frozenset({ALLOW_ANY}),
+            etag=_text(json, 'ETag'),
+            source_snapshot_uuid=_text(json, 'sourceSnapshotUUID'),
+            qos_policy_uuid=_text(json, 'qosPolicyUUID'),
+            qos_policy_name=_text(json, 'qosPolicyName'))
+
+
+@dataclasses.dataclass(frozen=True)
+class Snapshot:
+    """A snapshot on the cluster.
+
+    :param size: bytes
+    """
+
+    uuid: str
+    name: str
+    project: str
+    state: State
+    size: int
+    source_volume_uuid: str
+    etag: str
+
+    @classmethod
+    def from_json(cls, json: JSON) -> 'Snapshot':
+        """Read the API's Snapshot (REST API facts, 3)."""
+        return cls(
+            uuid=_text(json, 'UUID'),
+            name=_text(json, 'name'),
+            project=_text(json, 'projectName'),
+            state=State(json.get('state')),
+            size=_number(json, 'size'),
+            source_volume_uuid=_text(json, 'sourceVolumeUUID'),
+            etag=_text(json, 'ETag'))
+
+
+@dataclasses.dataclass(frozen=True)
+class ClusterInfo:
+    """What every tenant may know of the cluster.
+
+    :param max_replicas: that the installation supports; 0 if it does not say
+    :param api_endpoints: ``ip:port``, IPv6 in brackets, as all three
+    """
+
+    uuid: str
+    name: str
+    subsystem_nqn: str
+    max_replicas: int
+    api_endpoints: tuple[str, ...]
+    discovery_endpoints: tuple[str, ...]
+    nvme_endpoints: tuple[str, ...]
+
+    @classmethod
+    def from_json(cls, json: JSON) -> 'ClusterInfo':
+        """Read the reply of ``GET /clusterinfo`` (REST API facts, 4.2)."""
+        return cls(
+            uuid=_text(json, 'UUID'),
+            name=_text(json, 'clusterName'),
+            subsystem_nqn=_text(json, 'subsystemNQN'),
+            max_replicas=_number(json, 'supportedMaxReplicas'),
+            api_endpoints=_texts(json, 'apiEndpoints'),
+            discovery_endpoints=_texts(json, 'discoveryEndpoints'),
+            nvme_endpoints=_texts(json, 'nvmeEndpoints'))
+
+
+@dataclasses.dataclass(frozen=True)
+class Capacity:
+    """Capacity of the whole cluster in bytes, not divided by replicas.
+
+    :param total: that volumes could hold at the present compression ratio
+    :param free: of it
+    :param provisioned: sum of the sizes of all volumes
+    """
+
+    total: int
+    free: int
+    provisioned: int
+
+    @classmethod
+    def from_json(cls, json: JSON) -> 'Capacity':
+        """Read the reply of ``GET /cluster`` (REST API facts, 4.3)."""
+        statistics = json.get('statistics')
+        if not isinstance(statistics, dict):
+            statistics = {}
+        return cls(
+            total=_number(statistics, 'estimatedLogicalStorage'),
+            free=_number(statistics, 'estimatedFreeLogicalStorage'),
+            provisioned=_number(statistics, 'logicalStorage'))
+
+
+@dataclasses.dataclass(frozen=True)
+class Node:
+    """A storage node."""
+
+    uuid: str
+    nvme_endpoint: str
+
+    @classmethod
+    def from_json(cls, json: JSON) -> 'Node':
+        """Read the API's Node (REST API facts, 4.4)."""
+        return cls(uuid=_text(json, 'UUID'),
+                   nvme_endpoint=_text(json, 'nvmeEndpoint'))
+
+
+def _text(json: JSON, key: str) -> str:
+    value = json.get(key)
+    return value if isinstance(value, str) else ''
+
+
+def _number(json: JSON, key: str) -> int:
+    value = json.get(key)
+    try:
+        return int(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return 0
+
+
+def _truth(json: JSON, key: str) -> bool:
+    # A bool in snapshots, a text in volumes.
+    value = json.get(key)
+    return value is True or str(value).lower() in ('true', 'enable',
+                                                   'enabled')
+
+
+def _texts(json: JSON, key: str) -> tuple[str, ...]:
+    value = json.get(key)
+    if not isinstance(value, list):
+        return ()
+    return tuple(item for item in value if isinstance(item, str))
+
+
+def _values(json: JSON, key: str) -> frozenset[str]:
+    holder = json.get(key)
+    return frozenset(_texts(holder, 'values')
+                     if isinstance(holder, dict) else ())

@@ -1,0 +1,136 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Whom to believe: certificates, fingerprints, and the pool that checks.
+
+The certificate that LightOS ships with names no host and is signed by a CA
+that is not handed out (REST API facts, 1.2). It can therefore be pinned by
+its fingerprint; one that an administrator installed can be verified.
+"""
+
+import dataclasses
+import hashlib
+import re
+from typing import Any
+from typing import Optional
+from typing import Union
+
+from requests import adapters
+import urllib3
+from urllib3 import connection
+from urllib3 import connectionpool
+from urllib3 import exceptions
+
+_FINGERPRINT = re.compile('[0-9a-f]{64}')
+
+
+class UntrustedCertificate(exceptions.NewConnectionError):
+    """The other side could not prove who it is; nothing was sent."""
+
+
+def fingerprint(text: str) -> str:
+    """Bring a SHA-256 fingerprint to 64 lower-case digits.
+
+    :param text: hexadecimal, with or without colons, in any case
+    :raises ValueError: if it is none
+    """
+    digits = text.replace(':', '').strip().lower()
+    if not _FINGERPRINT.fullmatch(digits):
+        raise ValueError('%r is not a SHA-256 fingerprint: 64 hexadecimal '
+                         'digits, colons allowed' % text)
+    return digits
+
+
+@dataclasses.dataclass(frozen=True)
+class Trust:
+    """What a certificate must be.
+
+    :param verify: whether it must be signed by a trusted CA and name the
+        address that was asked
+    :param ca_file: path of the trusted CAs; None for the system's
+    :param fingerprints: SHA-256 of the certificates of which it must be
+        one, as :func:`fingerprint` writes them; empty for any
+    """
+
+    verify: bool = False
+    ca_file: Optional[str] = None
+    fingerprints: frozenset[str] = frozenset()
+
+    @property
+    def requests_verify(self) -> Union[bool, str]:
+        """The value that requests expects for this."""
+        return (self.ca_file or True) if self.verify else False
+
+
+class Adapter(adapters.HTTPAdapter):
+    """A pool of kept-alive connections that checks before it sends.
+
+    :param pool_size: connections per endpoint; one more waits for a free one
+    """
+
+    def __init__(self, trust: Trust, pool_size: int) -> None:
+        self._trust = trust
+        super().__init__(pool_connections=pool_size, pool_maxsize=pool_size,
+                         pool_block=True)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Make the pools of this adapter use connections that check."""
+        super().init_poolmanager(*args, **kwargs)
+        trust = self._trust
+
+        class Connection(_CheckedConnection):
+            fingerprints = trust.fingerprints
+
+        class Pool(connectionpool.HTTPSConnectionPool):
+            ConnectionCls = Connection
+
+        self.poolmanager.pool_classes_by_scheme = {'https': Pool}
+
+
+class _CheckedConnection(connection.HTTPSConnection):
+    """A connection that is made whole, or for certain not at all."""
+
+    fingerprints: frozenset[str] = frozenset()
+
+    def connect(self) -> None:
+        """Connect, shake hands and check the fingerprint.
+
+        Whatever fails here becomes a NewConnectionError, also a reset or
+        a time-out within the handshake: later on it could not be told
+        from one after the request was sent.
+        """
+        try:
+            super().connect()
+            self._check_fingerprint()
+        except exceptions.NewConnectionError:
+            self.close()
+            raise
+        except (OSError, urllib3.exceptions.HTTPError) as error:
+            self.close()
+            kind = (UntrustedCertificate
+                    if 'CERTIFICATE_VERIFY_FAILED' in str(error)
+                    or "doesn't match" in str(error)
+                    else exceptions.NewConnectionError)
+            raise kind(self, 'TLS: %s' % error) from error
+        # Verification off, or by fingerprint, is the operator's decision.
+        # It is told once at start-up and not at each connection.
+        self.is_verified = True
+
+    def _check_fingerprint(self) -> None:
+        if not self.fingerprints:
+            return
+        presented = hashlib.sha256(
+            self.sock.getpeercert(binary_form=True)).hexdigest()
+        if presented not in self.fingerprints:
+            raise UntrustedCertificate(
+                self, 'the certificate has the SHA-256 fingerprint %s, '
+                'which is not among the expected ones' % presented)

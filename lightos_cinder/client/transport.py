@@ -1,0 +1,231 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""HTTPS to a cluster: the pool, the endpoints, and what may be repeated."""
+
+import http.cookiejar
+import json
+import logging
+from typing import Any
+from typing import Mapping
+from typing import Optional
+import urllib.parse
+
+import requests
+from urllib3 import exceptions as urllib3_errors
+
+from lightos_cinder.client import credentials as jwt_credentials
+from lightos_cinder.client import endpoints as api_endpoints
+from lightos_cinder.client import errors
+from lightos_cinder.client import polling
+from lightos_cinder.client import tls
+
+LOG = logging.getLogger(__name__)
+
+_PREFIX = '/api/v2'
+
+#: Seconds for an address to answer at all. A node that is down and does not
+#: even refuse must not use up the time that its neighbours would need.
+_CONNECT_TIMEOUT = 5.0
+
+#: Seconds for which an endpoint that answers with a server error is asked
+#: last: long enough for another to be asked, too short to be missed.
+_ERROR_COOLDOWN = 1.0
+
+
+def path(*segments: str) -> str:
+    """Join path segments, each quoted so that it stays one segment.
+
+    :raises ValueError: for an empty segment, which the API would take for
+        another call, and for the dot segments, which no quoting protects
+    """
+    for segment in segments:
+        if segment in ('', '.', '..'):
+            raise ValueError('%r cannot be part of a path' % segment)
+    return _PREFIX + ''.join('/' + urllib.parse.quote(segment, safe='')
+                             for segment in segments)
+
+
+def may_repeat(method: str, outcome: errors.Outcome) -> bool:
+    """Whether the same request may be sent once more as it is.
+
+    The only place that decides it. A reading may be repeated unless it was
+    refused for good. A change may be repeated only if it was surely not
+    sent: whoever wants it must otherwise first read what has become of it.
+    """
+    if outcome is errors.Outcome.NOT_SENT:
+        return True
+    return method == 'GET' and outcome is not errors.Outcome.REFUSED
+
+
+class Transport:
+    """Sends requests to whichever endpoint answers.
+
+    Safe to share between threads, native and green alike.
+
+    :param request_timeout: seconds to wait for one reply
+    :param pool_size: connections to one endpoint at the most
+    """
+
+    def __init__(self, endpoints: api_endpoints.Endpoints,
+                 credentials: jwt_credentials.Credentials,
+                 trust: tls.Trust,
+                 clock: polling.Clock,
+                 request_timeout: float = 30.0,
+                 pool_size: int = 32,
+                 user_agent: str = 'lightos-cinder') -> None:
+        self.endpoints = endpoints
+        self.clock = clock
+        self._credentials = credentials
+        self._trust = trust
+        self._request_timeout = request_timeout
+        self._pace = polling.Pace(first=0.1, factor=1.6, most=5.0)
+        self._session = requests.Session()
+        # The environment must not change what was configured: neither a
+        # proxy, nor ~/.netrc, nor another set of CAs.
+        self._session.trust_env = False
+        self._session.cookies.set_policy(
+            http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
+        self._session.headers['User-Agent'] = user_agent
+        self._session.mount('https://', tls.Adapter(trust, pool_size))
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._session.close()
+
+    def request(self, method: str, url_path: str, *,
+                deadline: polling.Deadline,
+                project: Optional[str] = None,
+                query: Optional[Mapping[str, str]] = None,
+                body: Optional[Mapping[str, Any]] = None,
+                etag: Optional[str] = None) -> dict[str, Any]:
+        """Send a request and return the JSON object of its reply.
+
+        Goes from endpoint to endpoint, and around again, as long as the
+        request may be repeated and the deadline allows.
+
+        :param url_path: from :func:`path`
+        :param project: whose token to send; None for cluster-wide calls
+        :param etag: value for If-Match; none is sent if it is empty
+        :raises LightOSError: with what is known of the outcome
+        """
+        def again(error: BaseException) -> bool:
+            return (isinstance(error, errors.LightOSError)
+                    and not isinstance(error, errors.Untrusted)
+                    and may_repeat(method, error.outcome))
+
+        lap = polling.retrying(deadline, self._pace, again)
+        return lap(self._lap, method, url_path, deadline, project, query,
+                   body, etag)
+
+    def _lap(self, method: str, url_path: str, deadline: polling.Deadline,
+             *args: Any) -> dict[str, Any]:
+        """Ask one endpoint after the other until one has the answer."""
+        unreached: dict[str, str] = {}
+        kind: type[errors.Unreachable] = errors.Untrusted
+        answer: Optional[errors.LightOSError] = None
+        for endpoint in self.endpoints.in_order():
+            try:
+                reply = self._send(endpoint, method, url_path, deadline,
+                                   *args)
+                self.endpoints.worked(endpoint)
+                return reply
+            except errors.Unreachable as error:
+                self.endpoints.failed(endpoint)
+                unreached.update(error.reasons)
+                if not isinstance(error, errors.Untrusted):
+                    kind = errors.Unreachable
+            except errors.ReplyLost as error:
+                self.endpoints.failed(endpoint)
+                answer = error
+            except errors.ApiError as error:
+                if error.status >= 500 and not isinstance(error, errors.Busy):
+                    self.endpoints.failed(endpoint, _ERROR_COOLDOWN)
+                elif error.status >= 500 and method == 'GET':
+                    # No object is too busy to be read: the node is.
+                    self.endpoints.failed(endpoint, _ERROR_COOLDOWN)
+                else:
+                    self.endpoints.worked(endpoint)
+                answer = error
+            if answer and not may_repeat(method, answer.outcome):
+                raise answer
+            if deadline.left() <= 0:
+                break
+        raise answer or kind(unreached)
+
+    def _send(self, endpoint: api_endpoints.Endpoint, method: str,
+              url_path: str, deadline: polling.Deadline,
+              project: Optional[str], query: Optional[Mapping[str, str]],
+              body: Optional[Mapping[str, Any]],
+              etag: Optional[str]) -> dict[str, Any]:
+        headers = {'Accept': 'application/json'}
+        token = self._credentials.token(project)
+        if token:
+            headers['Authorization'] = 'Bearer ' + token
+        if etag:
+            headers['If-Match'] = etag
+        # A last attempt is made at the deadline itself, and must then be
+        # given a moment to succeed.
+        left = max(1.0, deadline.left())
+        began = self.clock.now()
+        try:
+            response = self._session.request(
+                method, 'https://%s%s' % (endpoint, url_path),
+                params=query, json=body, headers=headers,
+                timeout=(min(_CONNECT_TIMEOUT, left),
+                         min(self._request_timeout, left)),
+                verify=self._trust.requests_verify, allow_redirects=False)
+        except requests.RequestException as error:
+            raise self._failure(endpoint, method, url_path, error) from None
+        LOG.debug('%s https://%s%s %s: %d in %.3f s', method, endpoint,
+                  url_path, query or body or '', response.status_code,
+                  self.clock.now() - began)
+        return self._read(endpoint, method, url_path, response)
+
+    @staticmethod
+    def _read(endpoint: api_endpoints.Endpoint, method: str, url_path: str,
+              response: requests.Response) -> dict[str, Any]:
+        try:
+            content: Any = json.loads(response.content)
+        except ValueError:
+            content = response.text
+        if response.status_code != 200:
+            raise errors.from_reply(response.status_code, content, method,
+                                    url_path)
+        if not isinstance(content, dict):
+            raise errors.ReplyLost(method, url_path, str(endpoint),
+                                   'the reply is no JSON object')
+        return content
+
+    @staticmethod
+    def _failure(endpoint: api_endpoints.Endpoint, method: str,
+                 url_path: str,
+                 error: requests.RequestException) -> errors.LightOSError:
+        """Tell from an exception of requests whether anything was sent."""
+        cause = _root(error)
+        reason = str(cause).split('>: ')[-1] or type(cause).__name__
+        LOG.debug('%s https://%s%s failed: %s', method, endpoint, url_path,
+                  reason)
+        if isinstance(cause, tls.UntrustedCertificate):
+            return errors.Untrusted({str(endpoint): reason})
+        if isinstance(cause, (urllib3_errors.NewConnectionError,
+                              urllib3_errors.ConnectTimeoutError)):
+            return errors.Unreachable({str(endpoint): reason})
+        return errors.ReplyLost(method, url_path, str(endpoint), reason)
+
+
+def _root(error: BaseException) -> BaseException:
+    """The urllib3 exception inside an exception of requests."""
+    inner = error.args[0] if error.args else None
+    if isinstance(inner, urllib3_errors.MaxRetryError) and inner.reason:
+        return inner.reason
+    return inner if isinstance(inner, BaseException) else error
