@@ -16,10 +16,13 @@ One method is one call, but for listings, which are one call a page.
 """
 
 from typing import Any
+from typing import Callable
+from typing import Generic
 from typing import Iterable
 from typing import Iterator
 from typing import Mapping
 from typing import Optional
+from typing import TypeVar
 
 from lightos_cinder.client import models
 from lightos_cinder.client import polling
@@ -28,39 +31,83 @@ from lightos_cinder.client import transport
 _PAGE = 1000
 
 
-class LightOSClient:
-    """The API, for the time of one operation.
+Model = TypeVar('Model', models.Volume, models.Snapshot)
 
-    Every method raises :class:`lightos_cinder.client.errors.LightOSError`.
 
-    :param deadline: of the operation, for all its calls together
+class Collection(Generic[Model]):
+    """What the volumes and the snapshots of a project have in common.
+
+    :param call: :meth:`LightOSClient.call`
     """
 
-    def __init__(self, connection: transport.Transport,
-                 deadline: polling.Deadline) -> None:
-        self._transport = connection
-        self.deadline = deadline
+    #: The collection's segment in a path, its key in a listing.
+    kind: str
+    #: One of them, for people.
+    noun: str
+    #: The query parameter that filters by name; its case matters.
+    name_filter: str
+    model: type[Model]
 
-    def get_cluster_info(self) -> models.ClusterInfo:
-        """``GET /clusterinfo``: what a tenant may know of the cluster."""
-        return models.ClusterInfo.from_json(self._call('GET', 'clusterinfo'))
+    def __init__(self, call: Callable[..., dict[str, Any]]) -> None:
+        self._call = call
 
-    def get_capacity(self) -> models.Capacity:
-        """``GET /cluster``: its statistics; a tenant may be refused."""
-        return models.Capacity.from_json(self._call('GET', 'cluster'))
+    def get(self, project: str, uuid: str) -> Model:
+        """``GET /projects/{project}/{kind}/{UUID}``."""
+        return self.model.from_json(self._call(
+            'GET', 'projects', project, self.kind, uuid))
 
-    def list_nodes(self) -> list[models.Node]:
-        """``GET /nodes``; a tenant may be refused."""
-        reply = self._call('GET', 'nodes')
-        return [models.Node.from_json(item)
-                for item in _objects(reply, 'nodes')]
+    def find(self, project: str, name: str) -> Optional[Model]:
+        """``GET /projects/{project}/{kind}?name=``.
 
-    def create_volume(self, project: str, *, name: str, size: int,
-                      replicas: int, compression: bool,
-                      acl: Iterable[str], ip_acl: Iterable[str],
-                      source_snapshot_uuid: Optional[str] = None,
-                      qos_policy: Optional[Mapping[str, str]] = None
-                      ) -> models.Volume:
+        A listing, not the call for a single object: here "no such object"
+        is an empty list, and every error status is an error.
+
+        :returns: the object of that name; one that is not on its way out
+            if there are two; None if there is none
+        """
+        found = [one for one in self.list(project, **{self.name_filter: name})
+                 if one.name == name]
+        return next((one for one in found if not one.state.gone),
+                    found[0] if found else None)
+
+    def list(self, project: str, **filters: str) -> Iterator[Model]:
+        """All objects of a project, one call for every thousand.
+
+        There is no total and no next token: a page shorter than the limit
+        is the last one (REST API facts, 1.8).
+        """
+        query = dict(filters, limit=str(_PAGE))
+        while True:
+            page = [self.model.from_json(item) for item in _objects(
+                self._call('GET', 'projects', project, self.kind,
+                           query=query), self.kind)]
+            yield from page
+            if len(page) < _PAGE:
+                return
+            query['offsetUUID'] = page[-1].uuid
+
+    def delete(self, project: str, uuid: str) -> None:
+        """``DELETE /projects/{project}/{kind}/{UUID}``: starts it."""
+        self._call('DELETE', 'projects', project, self.kind, uuid)
+
+    def _create(self, project: str, body: Mapping[str, Any]) -> Model:
+        return self.model.from_json(self._call(
+            'POST', 'projects', project, self.kind, body=body))
+
+
+class Volumes(Collection[models.Volume]):
+    """The calls under ``/projects/{project}/volumes``."""
+
+    kind = 'volumes'
+    noun = 'volume'
+    name_filter = 'name'
+    model = models.Volume
+
+    def create(self, project: str, *, name: str, size: int, replicas: int,
+               compression: bool, acl: Iterable[str], ip_acl: Iterable[str],
+               source_snapshot_uuid: Optional[str] = None,
+               qos_policy: Optional[Mapping[str, str]] = None
+               ) -> models.Volume:
         """``POST /projects/{project}/volumes``: starts to create one.
 
         :param size: bytes
@@ -78,31 +125,10 @@ class LightOSClient:
         if source_snapshot_uuid:
             body['sourceSnapshotUUID'] = source_snapshot_uuid
         body.update(qos_policy or {})
-        return models.Volume.from_json(self._call(
-            'POST', 'projects', project, 'volumes', body=body))
+        return self._create(project, body)
 
-    def get_volume(self, project: str, uuid: str) -> models.Volume:
-        """``GET /projects/{project}/volumes/{UUID}``."""
-        return models.Volume.from_json(self._call(
-            'GET', 'projects', project, 'volumes', uuid))
-
-    def find_volume(self, project: str, name: str
-                    ) -> Optional[models.Volume]:
-        """``GET /projects/{project}/volumes?name=``.
-
-        A listing, not the call for a single one: here "no such volume" is
-        an empty list, and every error status is an error.
-
-        :returns: the volume of that name; one that is not on its way out
-            if there are two; None if there is none
-        """
-        found = [models.Volume.from_json(item) for item in self._list(
-            'volumes', project, name=name)]
-        return _alive([one for one in found if one.name == name])
-
-    def update_volume(self, project: str, uuid: str,
-                      change: Mapping[str, Any],
-                      etag: Optional[str] = None) -> None:
+    def update(self, project: str, uuid: str, change: Mapping[str, Any],
+               etag: Optional[str] = None) -> None:
         """``PUT /projects/{project}/volumes/{UUID}``: starts to change it.
 
         :param change: the fields to change, from :func:`resized` and others
@@ -111,13 +137,17 @@ class LightOSClient:
         self._call('PUT', 'projects', project, 'volumes', uuid,
                    body=change, etag=etag)
 
-    def delete_volume(self, project: str, uuid: str) -> None:
-        """``DELETE /projects/{project}/volumes/{UUID}``: starts it."""
-        self._call('DELETE', 'projects', project, 'volumes', uuid)
 
-    def create_snapshot(self, project: str, *, name: str,
-                        source_volume_uuid: str,
-                        retention: Optional[int] = None) -> models.Snapshot:
+class Snapshots(Collection[models.Snapshot]):
+    """The calls under ``/projects/{project}/snapshots``."""
+
+    kind = 'snapshots'
+    noun = 'snapshot'
+    name_filter = 'Name'
+    model = models.Snapshot
+
+    def create(self, project: str, *, name: str, source_volume_uuid: str,
+               retention: Optional[int] = None) -> models.Snapshot:
         """``POST /projects/{project}/snapshots``: starts to create one.
 
         :param retention: seconds after which the cluster deletes it by
@@ -127,52 +157,50 @@ class LightOSClient:
                                 'sourceVolumeUUID': source_volume_uuid}
         if retention is not None:
             body['retentionTime'] = '%ds' % retention
-        return models.Snapshot.from_json(self._call(
-            'POST', 'projects', project, 'snapshots', body=body))
+        return self._create(project, body)
 
-    def get_snapshot(self, project: str, uuid: str) -> models.Snapshot:
-        """``GET /projects/{project}/snapshots/{UUID}``."""
-        return models.Snapshot.from_json(self._call(
-            'GET', 'projects', project, 'snapshots', uuid))
 
-    def find_snapshot(self, project: str, name: str
-                      ) -> Optional[models.Snapshot]:
-        """``GET /projects/{project}/snapshots?Name=``.
+class LightOSClient:
+    """The API, for the time of one operation.
 
-        :returns: as :meth:`find_volume`
+    Every method raises :class:`lightos_cinder.client.errors.LightOSError`.
+
+    :param deadline: of the operation, for all its calls together
+    """
+
+    def __init__(self, connection: transport.Transport,
+                 deadline: polling.Deadline) -> None:
+        self._transport = connection
+        self.deadline = deadline
+        self.volumes = Volumes(self.call)
+        self.snapshots = Snapshots(self.call)
+
+    def call(self, method: str, *segments: str,
+             query: Optional[Mapping[str, str]] = None,
+             body: Optional[Mapping[str, Any]] = None,
+             etag: Optional[str] = None) -> dict[str, Any]:
+        """Send one request; see :meth:`transport.Transport.request`.
+
+        :param segments: of the path, not quoted
         """
-        found = [models.Snapshot.from_json(item) for item in self._list(
-            'snapshots', project, Name=name)]
-        return _alive([one for one in found if one.name == name])
-
-    def delete_snapshot(self, project: str, uuid: str) -> None:
-        """``DELETE /projects/{project}/snapshots/{UUID}``: starts it."""
-        self._call('DELETE', 'projects', project, 'snapshots', uuid)
-
-    def _call(self, method: str, *segments: str,
-              query: Optional[Mapping[str, str]] = None,
-              body: Optional[Mapping[str, Any]] = None,
-              etag: Optional[str] = None) -> dict[str, Any]:
         project = segments[1] if segments[0] == 'projects' else None
         return self._transport.request(
             method, transport.path(*segments), deadline=self.deadline,
             project=project, query=query, body=body, etag=etag)
 
-    def _list(self, kind: str, project: str, **filters: str
-              ) -> Iterator[Mapping[str, Any]]:
-        """All objects of a kind in a project, page by page.
+    def get_cluster_info(self) -> models.ClusterInfo:
+        """``GET /clusterinfo``: what a tenant may know of the cluster."""
+        return models.ClusterInfo.from_json(self.call('GET', 'clusterinfo'))
 
-        There is no total and no next token: a page shorter than the limit
-        is the last one (REST API facts, 1.8).
-        """
-        query = dict(filters, limit=str(_PAGE))
-        while True:
-            page = _objects(self._call('GET', 'projects', project, kind,
-                                       query=query), kind)
-            yield from page
-            if len(page) < _PAGE:
-                return
-            query['offsetUUID'] = str(page[-1].get('UUID'))
+    def get_capacity(self) -> models.Capacity:
+        """``GET /cluster``: its statistics; a tenant may be refused."""
+        return models.Capacity.from_json(self.call('GET', 'cluster'))
+
+    def list_nodes(self) -> list[models.Node]:
+        """``GET /nodes``; a tenant may be refused."""
+        reply = self.call('GET', 'nodes')
+        return [models.Node.from_json(item)
+                for item in _objects(reply, 'nodes')]
 
 
 def resized(size: int) -> dict[str, Any]:
@@ -194,9 +222,3 @@ def _objects(reply: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
     if not isinstance(items, list):
         return []
     return [item for item in items if isinstance(item, dict)]
-
-
-def _alive(found: list[Any]) -> Any:
-    """The one that is not on its way out, or else any, or else None."""
-    return next((one for one in found if not one.state.gone),
-                found[0] if found else None)

@@ -119,3 +119,14 @@ class Endpoints:
             self._cool_until = {endpoint: until for endpoint, until
                                 in self._cool_until.items()
                                 if endpoint in self._known}
+
+
+def parse_all(texts: Iterable[str]) -> list[Endpoint]:
+    """Read those that can be read, in their order."""
+    parsed = []
+    for text in texts:
+        try:
+            parsed.append(Endpoint.parse(text))
+        except ValueError:
+            continue
+    return parsed

@@ -15,6 +15,7 @@
 ::
 
     LightOSError
+        InvalidRequest          never sent: it cannot be put into a path
         Unreachable             nothing was sent: no endpoint could be asked
             Untrusted           ... for the certificate is not trusted
         ReplyLost               sent, and no usable reply came back
@@ -60,6 +61,12 @@ class LightOSError(Exception):
     outcome = Outcome.UNKNOWN
 
 
+class InvalidRequest(LightOSError, ValueError):
+    """The request cannot be expressed; it was not sent."""
+
+    outcome = Outcome.REFUSED
+
+
 class Unreachable(LightOSError):
     """No API endpoint could be asked; nothing was sent.
 
@@ -76,7 +83,9 @@ class Unreachable(LightOSError):
 
 
 class Untrusted(Unreachable):
-    """An endpoint presented a certificate that is not trusted."""
+    """No endpoint could prove who it is; asking again would not help."""
+
+    outcome = Outcome.REFUSED
 
 
 class ReplyLost(LightOSError):

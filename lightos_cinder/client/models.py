@@ -21,7 +21,6 @@ import dataclasses
 import enum
 from typing import Any
 from typing import Mapping
-from typing import Optional
 
 JSON = Mapping[str, Any]
 

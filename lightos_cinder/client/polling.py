@@ -102,23 +102,26 @@ def retrying(deadline: Deadline, pace: Pace,
 
 
 def wait_until(look: Callable[[], T], done: Callable[[T], bool],
-               deadline: Deadline, what: str,
-               pace: Pace = Pace(),
-               describe: Callable[[T], Optional[object]] = repr) -> T:
+               deadline: Deadline, what: str, pace: Pace = Pace(),
+               seen: Optional[T] = None) -> T:
     """Look until it is so.
 
     :param look: reads the present state; its errors are not caught
     :param done: whether what was read is what is waited for; raises if it
         never will be
     :param what: what is waited for, for the error
-    :param describe: what of the last look goes into the error
+    :param seen: what has just been read, in place of a first look
     :returns: what the last look read
     :raises DeadlineExceeded: when it was not so in time
     """
-    def give_up(state: tenacity.RetryCallState) -> T:
-        last = state.outcome.result() if state.outcome else None
-        raise errors.DeadlineExceeded(what, describe(last))
+    if seen is not None and done(seen):
+        return seen
 
+    def give_up(state: tenacity.RetryCallState) -> T:
+        raise errors.DeadlineExceeded(what)
+
+    if seen is not None:
+        deadline.clock.sleep(min(pace.pause(0), deadline.left()))
     attempts = retrying(
         deadline, pace, lambda error: False,
         retry=tenacity.retry_if_result(lambda value: not done(value)),

@@ -20,7 +20,9 @@ its fingerprint; one that an administrator installed can be verified.
 import dataclasses
 import hashlib
 import re
+import ssl
 from typing import Any
+from typing import cast
 from typing import Optional
 from typing import Union
 
@@ -128,8 +130,9 @@ class _CheckedConnection(connection.HTTPSConnection):
     def _check_fingerprint(self) -> None:
         if not self.fingerprints:
             return
-        presented = hashlib.sha256(
-            self.sock.getpeercert(binary_form=True)).hexdigest()
+        certificate = cast(ssl.SSLSocket, self.sock).getpeercert(
+            binary_form=True)
+        presented = hashlib.sha256(certificate or b'').hexdigest()
         if presented not in self.fingerprints:
             raise UntrustedCertificate(
                 self, 'the certificate has the SHA-256 fingerprint %s, '

@@ -45,12 +45,13 @@ _ERROR_COOLDOWN = 1.0
 def path(*segments: str) -> str:
     """Join path segments, each quoted so that it stays one segment.
 
-    :raises ValueError: for an empty segment, which the API would take for
+    :raises InvalidRequest: for an empty segment, which the API would take for
         another call, and for the dot segments, which no quoting protects
     """
     for segment in segments:
         if segment in ('', '.', '..'):
-            raise ValueError('%r cannot be part of a path' % segment)
+            raise errors.InvalidRequest(
+                '%r cannot be part of a path' % segment)
     return _PREFIX + ''.join('/' + urllib.parse.quote(segment, safe='')
                              for segment in segments)
 
@@ -120,7 +121,6 @@ class Transport:
         """
         def again(error: BaseException) -> bool:
             return (isinstance(error, errors.LightOSError)
-                    and not isinstance(error, errors.Untrusted)
                     and may_repeat(method, error.outcome))
 
         lap = polling.retrying(deadline, self._pace, again)

@@ -1,0 +1,166 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Pure arithmetic of a volume's two access lists: ACL and IP ACL.
+
+A host reaches a volume only if its NQN is in the ACL and the address it
+comes from is in the IP ACL. Either list holds entries, or exactly one of
+ALLOW_ANY and ALLOW_NONE (REST API facts, 2.10).
+"""
+
+import dataclasses
+import ipaddress
+from typing import Iterable
+from typing import Sequence
+from typing import Union
+
+from lightos_cinder.client import models
+
+#: Entries that an IP ACL can hold (REST API facts, 2.10).
+MAX_ADDRESSES = 16
+
+_ANY = frozenset({models.ALLOW_ANY})
+_NONE = frozenset({models.ALLOW_NONE})
+
+Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
+
+
+class TooManyAddresses(Exception):
+    """An IP ACL would need more entries than it can hold.
+
+    :param count: how many it would need
+    """
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        super().__init__('%d addresses do not fit into an IP ACL of %d'
+                         % (count, MAX_ADDRESSES))
+
+
+@dataclasses.dataclass(frozen=True)
+class Host:
+    """A host as its volumes see it.
+
+    :param nqn: its identity
+    :param addresses: from which it may come, as :func:`usable` made them
+    """
+
+    nqn: str
+    addresses: frozenset[str] = frozenset()
+
+
+@dataclasses.dataclass(frozen=True)
+class Access:
+    """Both access lists of a volume."""
+
+    acl: frozenset[str]
+    ip_acl: frozenset[str]
+
+    @property
+    def closed(self) -> bool:
+        """Nobody has access."""
+        return self.acl == _NONE
+
+
+def shut(use_ip_acl: bool) -> Access:
+    """The access lists of a volume that nobody may reach."""
+    return Access(_NONE, _NONE if use_ip_acl else _ANY)
+
+
+def usable(addresses: Iterable[str],
+           networks: Sequence[Network] = ()) -> frozenset[str]:
+    """Keep the addresses from which a host could reach the cluster.
+
+    A host reports every address of every interface. Those that exist on
+    each host alike, such as link-local ones, say nothing about who comes.
+
+    :param networks: if any are given, the only ones to keep
+    """
+    kept = set()
+    for text in addresses:
+        try:
+            address = ipaddress.ip_address(str(text).split('%')[0])
+        except ValueError:
+            continue
+        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+            address = address.ipv4_mapped
+        if (address.is_loopback or address.is_link_local
+                or address.is_unspecified or address.is_multicast):
+            continue
+        if networks and not any(address in network for network in networks):
+            continue
+        kept.add(str(address))
+    return frozenset(kept)
+
+
+def grant(access: Access, host: Host, others: Iterable[Host],
+          use_ip_acl: bool) -> Access:
+    """Let a host in, and take nothing from a host that is in already.
+
+    :param others: the hosts that Cinder knows to be attached
+    :raises TooManyAddresses: if the IP ACL cannot hold them all
+    """
+    known = {other.nqn: other for other in others}
+    if access.acl == _ANY or not access.acl.isdisjoint(_ANY):
+        # Opened to everybody by something else. From now on only to those
+        # whom Cinder attached.
+        inside = access.acl - _ANY | known.keys()
+    else:
+        inside = access.acl - _NONE
+    inside = inside - {host.nqn}
+    ip_acl = access.ip_acl - _NONE
+    if not use_ip_acl:
+        # An administrator's list is not ours to open; the new host only
+        # finds its place in it.
+        ip_acl = (ip_acl if models.ALLOW_ANY in ip_acl
+                  else ip_acl | host.addresses if ip_acl else _ANY)
+    elif models.ALLOW_ANY not in ip_acl:
+        ip_acl = ip_acl | host.addresses
+    elif all(nqn in known and known[nqn].addresses for nqn in inside):
+        ip_acl = host.addresses.union(
+            *(known[nqn].addresses for nqn in inside))
+    # Otherwise a host is inside whose addresses nobody knows: narrowing
+    # the list would cut it off.
+    if len(ip_acl) > MAX_ADDRESSES:
+        raise TooManyAddresses(len(ip_acl))
+    return Access(inside | {host.nqn}, ip_acl)
+
+
+def revoke(access: Access, host: Host, others: Iterable[Host],
+           use_ip_acl: bool) -> Access:
+    """Show a host out, and take nothing from those that stay.
+
+    :param others: the hosts that Cinder knows to be attached still
+    """
+    known = {other.nqn: other for other in others
+             if other.nqn != host.nqn}
+    if models.ALLOW_ANY in access.acl:
+        inside = frozenset(access.acl - _ANY | known.keys())
+    elif host.nqn in access.acl:
+        inside = access.acl
+    else:
+        return access
+    inside = inside - {host.nqn}
+    if not inside:
+        return shut_out(access, use_ip_acl)
+    ip_acl = access.ip_acl
+    if all(nqn in known for nqn in inside):
+        ip_acl = ip_acl - host.addresses.difference(
+            *(known[nqn].addresses for nqn in inside))
+    # Otherwise a host stays whose addresses nobody knows. An address of
+    # the leaving host may be its own too, and opens nothing by itself.
+    return Access(inside, ip_acl or access.ip_acl)
+
+
+def shut_out(access: Access, use_ip_acl: bool) -> Access:
+    """Show everybody out."""
+    return Access(_NONE, _NONE if use_ip_acl else access.ip_acl)

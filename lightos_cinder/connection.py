@@ -1,0 +1,124 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Connectors: who wants to attach, and what os-brick needs for it."""
+
+import os
+import shutil
+from typing import Any
+from typing import Iterable
+from typing import Mapping
+from typing import Optional
+from typing import Sequence
+
+from cinder import exception
+
+from lightos_cinder import acl
+from lightos_cinder.client import endpoints
+from lightos_cinder.client import models
+
+#: TCP port of the discovery service, where the cluster does not name it
+#: (REST API facts, 1.1).
+_DISCOVERY_PORT = 8009
+
+_HOST_NQN_FILE = '/etc/nvme/hostnqn'
+
+
+def validate(connector: Optional[Mapping[str, Any]], use_ip_acl: bool,
+             networks: Sequence[acl.Network] = ()) -> acl.Host:
+    """The host that a connector describes.
+
+    :param connector: as os-brick's LightOS connector reports it: ``nqn``,
+        ``found_dsc`` ('found' where a discovery client answers) and
+        ``host_ips``, all addresses of all interfaces but lo
+    :raises InvalidConnectorException: names what is missing
+    """
+    connector = connector or {}
+    if not connector.get('nqn'):
+        raise exception.InvalidConnectorException(
+            missing='nqn (the host NQN in %s)' % _HOST_NQN_FILE)
+    if not connector.get('found_dsc'):
+        raise exception.InvalidConnectorException(
+            missing='found_dsc (the LightOS discovery client must run on '
+                    'the host)')
+    host = host_of(connector, networks)
+    if use_ip_acl and not host.addresses:
+        raise exception.InvalidConnectorException(
+            missing='host_ips (an address%s that is neither loopback nor '
+                    'link-local)' % (
+                        ' in lightos_ipacl_networks' if networks else ''))
+    return host
+
+
+def host_of(connector: Mapping[str, Any],
+            networks: Sequence[acl.Network] = ()) -> acl.Host:
+    """The host in a connector that has at least an NQN."""
+    return acl.Host(connector['nqn'],
+                    acl.usable(connector.get('host_ips') or (), networks))
+
+
+def shares_host(connector: Mapping[str, Any],
+                attached: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether another attachment of the volume is on the same host.
+
+    Hosts are the same when their NQNs are, for that is what the ACL knows.
+    One of the attachments is the leaving one itself, unless Cinder made it
+    for its own copying: then it has no record and every record of that
+    host is another's.
+
+    :param connector: of the one that leaves
+    :param attached: connectors of the attachments that Cinder has on record
+    """
+    same = [other for other in attached
+            if other.get('nqn') == connector['nqn']]
+    if connector in same:
+        same.remove(connector)
+    return bool(same)
+
+
+def properties(volume: models.Volume, cluster: models.ClusterInfo
+               ) -> dict[str, Any]:
+    """What os-brick's LightOS connector needs to connect.
+
+    :returns: ``uuid`` (the namespace's), ``subsysnqn``, and the discovery
+        services in ``lightos_nodes``
+    """
+    nodes = {}
+    for endpoint in _discovery_endpoints(cluster):
+        nodes[endpoint.host] = {'target_portal': endpoint.host,
+                                'target_port': endpoint.port,
+                                'transport_type': 'tcp'}
+    return {'lightos_nodes': nodes,
+            'uuid': volume.uuid,
+            'subsysnqn': cluster.subsystem_nqn}
+
+
+def _discovery_endpoints(cluster: models.ClusterInfo
+                         ) -> Iterable[endpoints.Endpoint]:
+    if cluster.discovery_endpoints:
+        return endpoints.parse_all(cluster.discovery_endpoints)
+    return [endpoints.Endpoint(data.host, _DISCOVERY_PORT)
+            for data in endpoints.parse_all(cluster.nvme_endpoints)]
+
+
+def lacking_here() -> list[str]:
+    """What this host lacks to attach volumes itself.
+
+    Cinder attaches volumes on its own host to copy images. Nothing is
+    created here, as os-brick would: a check must not change a host.
+
+    :returns: for people; empty if nothing is lacking
+    """
+    lacking = []
+    if not os.path.exists(_HOST_NQN_FILE) and not shutil.which('nvme'):
+        lacking.append('a host NQN (install nvme-cli)')
+    return lacking

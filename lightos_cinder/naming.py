@@ -1,0 +1,97 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Names of Cinder's objects on the cluster, and where they are."""
+
+import dataclasses
+from typing import Any
+from typing import Optional
+import uuid
+
+# An extra spec left out means this project, which every cluster has.
+DEFAULT_PROJECT = 'default'
+
+
+@dataclasses.dataclass(frozen=True)
+class Ref:
+    """Where an object of Cinder is on the cluster.
+
+    :param cinder_id: its id in Cinder, for logs and errors
+    :param project: the LightOS project
+    :param name: its name there
+    :param uuid: its UUID there, if it is known
+    """
+
+    cinder_id: str
+    project: str
+    name: str
+    uuid: Optional[str] = None
+
+
+def provider_id(project: str, object_uuid: str) -> str:
+    """The text in Cinder's database that says where an object is."""
+    return '%s %s' % (project, object_uuid)
+
+
+def parse_provider_id(text: Optional[str]
+                      ) -> tuple[Optional[str], Optional[str]]:
+    """Read a provider_id of ours or of the driver inside Cinder.
+
+    :param text: ``project UUID``; older ones: ``project``, or nothing
+    :returns: project and UUID, each None where it is not told
+    """
+    words = (text or '').split()
+    if len(words) > 2:
+        return None, None
+    return (words[0] if words else None,
+            words[1] if len(words) == 2 else None)
+
+
+def volume_ref(volume: Any, type_project: str) -> Ref:
+    """Where a volume is.
+
+    :param volume: Cinder's Volume
+    :param type_project: the project that its volume type names, for
+        volumes that do not say where they are
+    """
+    project, object_uuid = parse_provider_id(volume.provider_id)
+    return Ref(volume.id, project or type_project, volume.name, object_uuid)
+
+
+def new_volume_ref(volume: Any, type_project: str) -> Ref:
+    """Where a volume will be.
+
+    Its provider_id is not looked at: Cinder copies that of the source onto
+    the temporary volume of a migration.
+    """
+    return Ref(volume.id, type_project, volume.name)
+
+
+def snapshot_ref(snapshot: Any, source: Ref) -> Ref:
+    """Where a snapshot is.
+
+    :param snapshot: Cinder's Snapshot
+    :param source: the volume it was taken of, whose project it shares
+    """
+    project, object_uuid = parse_provider_id(snapshot.provider_id)
+    return Ref(snapshot.id, project or source.project, snapshot.name,
+               object_uuid)
+
+
+def temporary_snapshot_ref(clone: Ref, source: Ref) -> Ref:
+    """Where the snapshot will be that a clone is made of.
+
+    Its name is never used again: a name whose holder is being deleted can
+    be taken and then fail (REST API facts, 3).
+    """
+    return Ref(clone.cinder_id, source.project,
+               'clone-%s-%s' % (clone.name, uuid.uuid4().hex[:12]))

@@ -1,0 +1,152 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What a volume type asks of LightOS."""
+
+import dataclasses
+import re
+from typing import Any
+from typing import Mapping
+from typing import Optional
+
+from cinder import exception
+from cinder.i18n import _
+from oslo_utils import uuidutils
+
+from lightos_cinder import naming
+
+COMPRESSION = 'compression'
+REPLICAS = 'lightos:num_replicas'
+PROJECT = 'lightos:project_name'
+QOS_POLICY = 'lightos:qos_policy'
+
+MAX_REPLICAS = 3
+
+_TRUTH = {'true': True, 'false': False}
+_PROJECT_NAME = re.compile('[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?')
+
+
+@dataclasses.dataclass(frozen=True)
+class VolumeSpec:
+    """What a volume shall be like on the cluster.
+
+    :param qos_policy: name or UUID of a QoS policy; None for the default
+        one of the project
+    :param volume_type: name of the volume type, for errors
+    """
+
+    project: str
+    replicas: int
+    compression: bool
+    qos_policy: Optional[str] = None
+    volume_type: Optional[str] = None
+
+    @property
+    def qos_fields(self) -> dict[str, str]:
+        """The QoS policy as the API's field for a UUID or for a name."""
+        if not self.qos_policy:
+            return {}
+        if uuidutils.is_uuid_like(self.qos_policy):
+            return {'qosPolicyUUID': self.qos_policy}
+        return {'qosPolicyName': self.qos_policy}
+
+
+def from_volume_type(volume_type: Any, default_replicas: int,
+                     default_compression: bool) -> VolumeSpec:
+    """Read a volume type's extra specs.
+
+    :param volume_type: Cinder's VolumeType, or None for a volume without
+    :raises InvalidVolumeType: names the extra spec, its value and what is
+        allowed
+    """
+    extra_specs: Mapping[str, str] = {}
+    name = None
+    if volume_type:
+        extra_specs = volume_type.extra_specs or {}
+        name = volume_type.name
+    return VolumeSpec(
+        project=_project(name, extra_specs.get(PROJECT)),
+        replicas=_replicas(name, extra_specs.get(REPLICAS),
+                           default_replicas),
+        compression=_compression(name, extra_specs.get(COMPRESSION),
+                                 default_compression),
+        qos_policy=(extra_specs.get(QOS_POLICY) or '').strip() or None,
+        volume_type=name)
+
+
+def check_replicas(spec: VolumeSpec, cluster_max: int) -> None:
+    """Refuse more replicas than the cluster was installed for.
+
+    :param cluster_max: 0 if the cluster does not say
+    :raises InvalidVolumeType: names the extra spec and both numbers
+    """
+    if cluster_max and spec.replicas > cluster_max:
+        raise _invalid(spec.volume_type, REPLICAS, spec.replicas,
+                       _('at most %d, which is what this cluster supports')
+                       % cluster_max)
+
+
+def project_of(volume_type: Any) -> str:
+    """The project that a volume type names, without checking the rest.
+
+    For objects that exist: a type that was changed to something invalid
+    must not keep anybody from deleting what was made before.
+    """
+    extra_specs = (volume_type.extra_specs or {}) if volume_type else {}
+    return extra_specs.get(PROJECT) or naming.DEFAULT_PROJECT
+
+
+def _replicas(volume_type: Optional[str], value: Optional[str],
+              default: int) -> int:
+    if value is None:
+        return default
+    try:
+        replicas = int(value)
+    except ValueError:
+        replicas = 0
+    if not 1 <= replicas <= MAX_REPLICAS:
+        raise _invalid(volume_type, REPLICAS, value,
+                       _('a whole number from 1 to %d') % MAX_REPLICAS)
+    return replicas
+
+
+def _compression(volume_type: Optional[str], value: Optional[str],
+                 default: bool) -> bool:
+    if value is None:
+        return default
+    word = str(value).strip()
+    if word.startswith('<is>'):
+        word = word[len('<is>'):]
+    truth = _TRUTH.get(word.strip().lower())
+    if truth is None:
+        raise _invalid(volume_type, COMPRESSION, value,
+                       _("'<is> True' or '<is> False'"))
+    return truth
+
+
+def _project(volume_type: Optional[str], value: Optional[str]) -> str:
+    if value is None:
+        return naming.DEFAULT_PROJECT
+    if not _PROJECT_NAME.fullmatch(value):
+        raise _invalid(volume_type, PROJECT, value,
+                       _('1 to 63 of a-z, 0-9, "-" and ".", with a letter '
+                         'or a digit at both ends'))
+    return value
+
+
+def _invalid(volume_type: Optional[str], spec: str, value: object,
+             allowed: str) -> exception.InvalidVolumeType:
+    return exception.InvalidVolumeType(
+        reason=_('extra spec %(spec)s of volume type %(type)s is '
+                 '%(value)r; allowed: %(allowed)s')
+        % {'spec': spec, 'type': volume_type or _('(none)'),
+           'value': value, 'allowed': allowed})
