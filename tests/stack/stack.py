@@ -1,0 +1,136 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""The stack as a whole: up, ready, and down again whatever happens."""
+
+import contextlib
+import pathlib
+import secrets
+import shutil
+import socket
+import sys
+import tempfile
+import time
+import types
+import typing
+
+from tests.stack import cinder
+from tests.stack import identity
+from tests.stack import keystone
+from tests.stack import process
+from tests.stack import settings
+
+
+def _free_ports(count: int) -> list[int]:
+    """Return different ports of the loopback that nobody listens on."""
+    with contextlib.ExitStack() as open_sockets:
+        ports = []
+        for _ in range(count):
+            probe = open_sockets.enter_context(socket.socket())
+            probe.bind(('127.0.0.1', 0))
+            ports.append(probe.getsockname()[1])
+        return ports
+
+
+class Stack:
+    """Keystone and Cinder in a temporary folder, as a context manager.
+
+    :param backends: for each Cinder backend its section of options.
+    :param defaults: options for the section DEFAULT of cinder.conf.
+    :param keep_folder: leave the folder, with all logs, when it ends.
+    :param timeout: seconds for everything to become ready.
+    :param progress: where to tell what is being waited for.
+    """
+
+    def __init__(self, backends: settings.Sections, *,
+                 defaults: settings.Options | None = None,
+                 keep_folder: bool = False, timeout: float = 120.0,
+                 progress: typing.TextIO | None = None) -> None:
+        self._backends = backends
+        self._defaults = defaults
+        self._keep_folder = keep_folder
+        self._timeout = timeout
+        self._progress = progress or sys.stderr
+        self._end = contextlib.ExitStack()
+        self.folder: pathlib.Path
+        self.keystone: keystone.Keystone
+        self.cinder: cinder.Cinder
+        self.nova: identity.Identity
+
+    @property
+    def admin(self) -> identity.Identity:
+        """The administrator of the cloud."""
+        return self.keystone.admin
+
+    def user(self, name: str, project: str, password: str
+             ) -> identity.Identity:
+        """Return the way into this cloud of a user that exists."""
+        return identity.Identity(self.keystone.url, name, project, password)
+
+    def __enter__(self) -> 'Stack':
+        try:
+            self._start()
+        except BaseException:
+            self._end.close()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None,
+                 error: BaseException | None,
+                 traceback: types.TracebackType | None) -> None:
+        self._end.close()
+
+    def _start(self) -> None:
+        began = time.monotonic()
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix='lightos-stack-'))
+        if not self._keep_folder:
+            self._end.callback(shutil.rmtree, self.folder,
+                               ignore_errors=True)
+        ports = _free_ports(2)
+        self.keystone = keystone.Keystone(self._subfolder('keystone'),
+                                          ports[0])
+        self.cinder = cinder.Cinder(self._subfolder('cinder'), ports[1],
+                                    self._backends, self._defaults)
+        # Both at once: each spends seconds on imports and on its tables,
+        # and Cinder wants Keystone only with the first request.
+        user = identity.Identity(self.keystone.url, 'cinder', 'service',
+                                 secrets.token_urlsafe(12))
+        processes = [self.keystone.start()]
+        self._end.callback(processes[0].end)
+        processes.append(self.cinder.start(user))
+        self._end.callback(processes[1].end)
+
+        self._wait('Keystone', self.keystone.answers, processes)
+        self.keystone.add_service_user(user)
+        self.nova = identity.Identity(self.keystone.url, 'nova', 'service',
+                                      secrets.token_urlsafe(12))
+        self.keystone.add_service_user(self.nova)
+        self.keystone.add_endpoint('cinder', 'block-storage',
+                                   self.cinder.url)
+        session = self.admin.session()
+        self._wait('Cinder', lambda: not self.cinder.missing(session),
+                   processes)
+        self._say(f'ready after {time.monotonic() - began:.1f} s')
+
+    def _subfolder(self, name: str) -> pathlib.Path:
+        folder = self.folder / name
+        folder.mkdir()
+        return folder
+
+    def _wait(self, what: str, ready: typing.Callable[[], bool],
+              processes: typing.Sequence[process.Process]) -> None:
+        process.wait_until(ready, what, processes, self._timeout)
+        self._say(f'{what} answers')
+
+    def _say(self, text: str) -> None:
+        print(f'stack: {text}', file=self._progress, flush=True)
