@@ -21,6 +21,8 @@ from typing import Optional
 from typing import Sequence
 
 from cinder import exception
+from cinder.i18n import _
+from os_brick.initiator.connectors import lightos
 
 from lightos_cinder import acl
 from lightos_cinder.client import endpoints
@@ -45,17 +47,17 @@ def validate(connector: Optional[Mapping[str, Any]], use_ip_acl: bool,
     connector = connector or {}
     if not connector.get('nqn'):
         raise exception.InvalidConnectorException(
-            missing='nqn (the host NQN in %s)' % _HOST_NQN_FILE)
+            missing=_('nqn (the host NQN in %s)') % _HOST_NQN_FILE)
     if not connector.get('found_dsc'):
         raise exception.InvalidConnectorException(
-            missing='found_dsc (the LightOS discovery client must run on '
-                    'the host)')
+            missing=_('found_dsc (the LightOS discovery client must run on '
+                      'the host)'))
     host = host_of(connector, networks)
     if use_ip_acl and not host.addresses:
         raise exception.InvalidConnectorException(
-            missing='host_ips (an address%s that is neither loopback nor '
-                    'link-local)' % (
-                        ' in lightos_ipacl_networks' if networks else ''))
+            missing=_('host_ips (an address that is neither loopback nor '
+                      'link-local, and in lightos_ipacl_networks where that '
+                      'is set)'))
     return host
 
 
@@ -120,5 +122,9 @@ def lacking_here() -> list[str]:
     """
     lacking = []
     if not os.path.exists(_HOST_NQN_FILE) and not shutil.which('nvme'):
-        lacking.append('a host NQN (install nvme-cli)')
+        lacking.append(_('a host NQN in %s (install nvme-cli)')
+                       % _HOST_NQN_FILE)
+    if not lightos.LightOSConnector(root_helper='').find_dsc():
+        lacking.append(_("a running discovery client (install Lightbits' "
+                         "discovery-client package)"))
     return lacking

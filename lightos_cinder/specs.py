@@ -15,6 +15,7 @@
 import dataclasses
 import re
 from typing import Any
+from typing import Callable
 from typing import Mapping
 from typing import Optional
 
@@ -93,6 +94,35 @@ def check_replicas(spec: VolumeSpec, cluster_max: int) -> None:
         raise _invalid(spec.volume_type, REPLICAS, spec.replicas,
                        _('at most %d, which is what this cluster supports')
                        % cluster_max)
+
+
+def other_project(spec: VolumeSpec, source: str
+                  ) -> exception.InvalidVolumeType:
+    """The error for a source that lives in another project.
+
+    A snapshot can be cloned within its project only (REST API facts, 5).
+    """
+    return _invalid(spec.volume_type, PROJECT, spec.project,
+                    _('%r, the project of the source; a volume in another '
+                      'project cannot share its data') % source)
+
+
+def vendor_properties(set_property: Callable[..., None]) -> dict[str, Any]:
+    """The extra specs that ``get-capabilities`` shows.
+
+    :param set_property: Cinder's helper that checks and files one
+    """
+    properties: dict[str, Any] = {}
+    set_property(properties, REPLICAS, 'Number of replicas',
+                 _('How many copies of a volume the cluster keeps.'),
+                 'integer', minimum=1, maximum=MAX_REPLICAS)
+    set_property(properties, PROJECT, 'LightOS project',
+                 _('The LightOS project that volumes are created in.'),
+                 'string', default=naming.DEFAULT_PROJECT)
+    set_property(properties, QOS_POLICY, 'QoS policy',
+                 _('Name or UUID of the LightOS QoS policy of volumes.'),
+                 'string')
+    return properties
 
 
 def project_of(volume_type: Any) -> str:

@@ -24,6 +24,7 @@ from typing import Mapping
 from typing import Optional
 from typing import TypeVar
 
+from lightos_cinder.client import errors
 from lightos_cinder.client import models
 from lightos_cinder.client import polling
 from lightos_cinder.client import transport
@@ -91,8 +92,12 @@ class Collection(Generic[Model]):
         self._call('DELETE', 'projects', project, self.kind, uuid)
 
     def _create(self, project: str, body: Mapping[str, Any]) -> Model:
-        return self.model.from_json(self._call(
+        made = self.model.from_json(self._call(
             'POST', 'projects', project, self.kind, body=body))
+        if not made.uuid:
+            raise errors.ReplyLost('POST', self.kind, 'the cluster',
+                                   'the reply names no UUID')
+        return made
 
 
 class Volumes(Collection[models.Volume]):
@@ -174,6 +179,12 @@ class LightOSClient:
         self.deadline = deadline
         self.volumes = Volumes(self.call)
         self.snapshots = Snapshots(self.call)
+
+    def renewed(self, seconds: float) -> 'LightOSClient':
+        """The same API, for another operation."""
+        return LightOSClient(
+            self._transport,
+            polling.Deadline(self._transport.clock, seconds))
 
     def call(self, method: str, *segments: str,
              query: Optional[Mapping[str, str]] = None,

@@ -20,6 +20,7 @@ fields are normal. A field of a wrong type counts as absent.
 import dataclasses
 import enum
 from typing import Any
+from typing import Iterable
 from typing import Mapping
 
 JSON = Mapping[str, Any]
@@ -156,6 +157,10 @@ class ClusterInfo:
             api_endpoints=_texts(json, 'apiEndpoints'),
             discovery_endpoints=_texts(json, 'discoveryEndpoints'),
             nvme_endpoints=_texts(json, 'nvmeEndpoints'))
+
+    def with_nvme_endpoints(self, found: Iterable[str]) -> 'ClusterInfo':
+        """The same, with endpoints that were found elsewhere."""
+        return dataclasses.replace(self, nvme_endpoints=tuple(found))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -68,6 +68,11 @@ class Trust:
     fingerprints: frozenset[str] = frozenset()
 
     @property
+    def any_check(self) -> bool:
+        """Whether it matters at all who answers."""
+        return self.verify or bool(self.fingerprints)
+
+    @property
     def requests_verify(self) -> Union[bool, str]:
         """The value that requests expects for this."""
         return (self.ca_file or True) if self.verify else False

@@ -1,0 +1,229 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What Cinder can have done on a LightOS cluster."""
+
+import logging
+from typing import Any
+from typing import Callable
+from typing import Iterable
+from typing import Mapping
+from typing import Optional
+
+from oslo_utils import units
+
+from lightos_cinder import acl
+from lightos_cinder.client import api
+from lightos_cinder.client import endpoints
+from lightos_cinder.client import errors as client_errors
+from lightos_cinder.client import models
+from lightos_cinder.client import polling
+from lightos_cinder.client import transport
+from lightos_cinder import lifecycle
+from lightos_cinder import naming
+from lightos_cinder import specs
+
+LOG = logging.getLogger(__name__)
+
+#: Seconds that a temporary snapshot lives if nobody deletes it.
+_TEMPORARY = 3600
+
+
+class Backend:
+    """Volumes and snapshots of one cluster.
+
+    Each method is done when it returns, and changes nothing if it was done
+    before. All raise :class:`lightos_cinder.client.errors.LightOSError`,
+    among them :class:`lightos_cinder.errors.Missing` where the object that
+    an operation needs is not there.
+
+    :param timeout: seconds for one operation
+    :param use_ip_acl: whether hosts are also known by their addresses
+    """
+
+    def __init__(self, connection: transport.Transport, timeout: float,
+                 use_ip_acl: bool) -> None:
+        self._transport = connection
+        self._timeout = timeout
+        self._use_ip_acl = use_ip_acl
+
+    def create_volume(self, ref: naming.Ref, spec: specs.VolumeSpec,
+                      size: int, snapshot: Optional[naming.Ref] = None
+                      ) -> models.Volume:
+        """Have a volume, closed to everybody.
+
+        :param size: bytes
+        :param snapshot: of which it shall be a clone
+        """
+        client = self._client()
+        source = ''
+        if snapshot:
+            source = lifecycle.of_snapshot(client, snapshot).find().uuid
+        return self._create_volume(client, ref, spec, size, source)
+
+    def clone_volume(self, ref: naming.Ref, spec: specs.VolumeSpec,
+                     size: int, source: naming.Ref) -> models.Volume:
+        """Have a volume with the present content of another.
+
+        The API clones snapshots only: one is made for the purpose, and
+        expires by itself should this process not live to delete it.
+        """
+        client = self._client()
+        snapshot = self._create_snapshot(
+            client, naming.temporary_snapshot_ref(ref, source), source,
+            max(_TEMPORARY, int(2 * self._timeout)))
+        try:
+            return self._create_volume(client, ref, spec, size,
+                                       snapshot.uuid)
+        finally:
+            self._drop_temporary(client, naming.Ref(
+                ref.cinder_id, source.project, snapshot.name, snapshot.uuid))
+
+    def delete_volume(self, ref: naming.Ref) -> None:
+        """Have no such volume, nor one that will stay."""
+        lifecycle.of_volume(self._client(), ref).delete()
+
+    def grow_volume(self, ref: naming.Ref, size: int) -> models.Volume:
+        """Have a volume of at least that size in bytes."""
+        return lifecycle.of_volume(self._client(), ref).change(
+            lambda volume: None if volume.size >= size
+            else api.resized(size))
+
+    def grant(self, ref: naming.Ref, host: acl.Host,
+              others: Iterable[acl.Host]) -> models.Volume:
+        """Have a host in both access lists.
+
+        :param others: the hosts that Cinder knows to be attached
+        :raises TooManyAddresses: if the IP ACL cannot hold them all
+        """
+        known = tuple(others)
+        return self._reach(ref, lambda access: acl.grant(
+            access, host, known, self._use_ip_acl))
+
+    def revoke(self, ref: naming.Ref, host: acl.Host,
+               others: Iterable[acl.Host]) -> models.Volume:
+        """Have a host out of the access lists.
+
+        :param others: the hosts that Cinder knows to be attached still
+        """
+        known = tuple(others)
+        return self._reach(ref, lambda access: acl.revoke(
+            access, host, known, self._use_ip_acl))
+
+    def revoke_all(self, ref: naming.Ref) -> models.Volume:
+        """Have nobody in the access lists."""
+        return self._reach(ref, lambda access: access if access.closed
+                           else acl.shut_out(access, self._use_ip_acl))
+
+    def create_snapshot(self, ref: naming.Ref, source: naming.Ref
+                        ) -> models.Snapshot:
+        """Have a snapshot of a volume."""
+        return self._create_snapshot(self._client(), ref, source)
+
+    def delete_snapshot(self, ref: naming.Ref) -> None:
+        """Have no such snapshot, nor one that will stay."""
+        lifecycle.of_snapshot(self._client(), ref).delete()
+
+    def cluster_info(self, timeout: Optional[float] = None
+                     ) -> models.ClusterInfo:
+        """What the cluster tells every tenant; its endpoints are learnt.
+
+        :param timeout: seconds, if not those of any operation
+        """
+        client = self._client(timeout)
+        info = client.get_cluster_info()
+        self._transport.endpoints.learn(
+            endpoints.parse_all(info.api_endpoints))
+        if info.discovery_endpoints or info.nvme_endpoints:
+            return info
+        # Older servers name them with their nodes only.
+        return info.with_nvme_endpoints(
+            [node.nvme_endpoint for node in client.list_nodes()])
+
+    def capacity(self) -> Optional[models.Capacity]:
+        """Capacity of the cluster; None if the token may not know it."""
+        try:
+            return self._client().get_capacity()
+        except (client_errors.Forbidden, client_errors.NotFound,
+                client_errors.Unimplemented):
+            return None
+
+    def _client(self, timeout: Optional[float] = None) -> api.LightOSClient:
+        """The API for one operation, whose time begins now."""
+        return api.LightOSClient(
+            self._transport,
+            polling.Deadline(self._transport.clock,
+                             timeout or self._timeout))
+
+    def _create_volume(self, client: api.LightOSClient, ref: naming.Ref,
+                       spec: specs.VolumeSpec, size: int, source: str
+                       ) -> models.Volume:
+        shut = acl.shut(self._use_ip_acl)
+
+        def post() -> models.Volume:
+            return client.volumes.create(
+                ref.project, name=ref.name, size=size,
+                replicas=spec.replicas, compression=spec.compression,
+                acl=shut.acl, ip_acl=shut.ip_acl,
+                source_snapshot_uuid=source or None,
+                qos_policy=spec.qos_fields)
+
+        def check(volume: models.Volume) -> lifecycle.Check:
+            # The cluster may round a size up, by far less than a GiB.
+            rounded = 0 <= volume.size - size < units.Gi
+            return {
+                'size': (size, size if rounded else volume.size),
+                'number of replicas': (spec.replicas, volume.replicas),
+                'compression': (spec.compression, volume.compression),
+                'source snapshot': (source, volume.source_snapshot_uuid),
+                'ACL': (sorted(shut.acl), sorted(volume.acl)),
+            }
+
+        return lifecycle.of_volume(client, ref).create(post, check)
+
+    def _create_snapshot(self, client: api.LightOSClient, ref: naming.Ref,
+                         source: naming.Ref,
+                         retention: Optional[int] = None
+                         ) -> models.Snapshot:
+        volume = lifecycle.of_volume(client, source).find()
+
+        def post() -> models.Snapshot:
+            return client.snapshots.create(
+                ref.project, name=ref.name, source_volume_uuid=volume.uuid,
+                retention=retention)
+
+        def check(snapshot: models.Snapshot) -> lifecycle.Check:
+            return {'source volume': (volume.uuid,
+                                      snapshot.source_volume_uuid)}
+
+        return lifecycle.of_snapshot(client, ref).create(post, check)
+
+    @staticmethod
+    def _drop_temporary(client: api.LightOSClient, ref: naming.Ref) -> None:
+        """Delete a temporary snapshot; never fail a clone for that."""
+        try:
+            lifecycle.of_snapshot(client, ref).renewed().delete()
+        except client_errors.LightOSError as error:
+            LOG.warning('Volume %s: temporary snapshot %s in LightOS project '
+                        '%s could not be deleted and will expire by itself: '
+                        '%s', ref.cinder_id, ref.name, ref.project, error)
+
+    def _reach(self, ref: naming.Ref,
+               wanted: Callable[[acl.Access], acl.Access]) -> models.Volume:
+        def change(volume: models.Volume) -> Optional[Mapping[str, Any]]:
+            present = acl.Access(volume.acl, volume.ip_acl)
+            access = wanted(present)
+            if access == present:
+                return None
+            return api.opened(access.acl, access.ip_acl)
+
+        return lifecycle.of_volume(self._client(), ref).change(change)

@@ -1,0 +1,335 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The Cinder volume driver for Lightbits LightOS."""
+
+import functools
+import logging
+from typing import Any
+from typing import Callable
+from typing import Mapping
+from typing import Optional
+
+from cinder import coordination
+from cinder import exception
+from cinder.i18n import _
+from cinder import interface
+from cinder.volume import driver
+from cinder.volume import volume_utils
+from oslo_utils import units
+
+from lightos_cinder import acl
+from lightos_cinder import backend
+from lightos_cinder.client import endpoints
+from lightos_cinder.client import errors as client_errors
+from lightos_cinder.client import models
+from lightos_cinder.client import polling
+from lightos_cinder.client import transport
+from lightos_cinder import connection
+from lightos_cinder import errors
+from lightos_cinder import naming
+from lightos_cinder import options
+from lightos_cinder import specs
+from lightos_cinder import stats
+
+LOG = logging.getLogger(__name__)
+
+
+@interface.volumedriver
+class LightOSVolumeDriver(driver.VolumeDriver):
+    """Cinder volume driver for Lightbits LightOS.
+
+    A drop-in successor of the driver inside Cinder: options, extra specs,
+    names on the cluster and provider_id are the same.
+    """
+
+    VERSION = '3.0.0'
+    CI_WIKI_NAME = 'LightbitsLabs_CI'
+    SUPPORTS_ACTIVE_ACTIVE = True
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # Runs before the service forks: nothing may be opened here.
+        super().__init__(*args, **kwargs)
+        self.configuration.append_config_values(options.OPTS)
+        self._settings: options.Settings
+        self._transport: Optional[transport.Transport] = None
+        self._backend: backend.Backend
+        self._cluster: models.ClusterInfo
+        self._stats: dict[str, Any] = {}
+
+    @classmethod
+    def get_driver_options(cls) -> list:
+        """The options that apply to this driver."""
+        return options.OPTS + cls._get_oslo_driver_opts(
+            'driver_ssl_cert_verify', 'driver_ssl_cert_path',
+            'reserved_percentage', 'volume_backend_name')
+
+    # Start-up
+
+    def do_setup(self, context: Any) -> None:
+        """Read the options and connect to the cluster; may run again."""
+        settings = options.Settings.load(self.configuration)
+        if self._transport:
+            self._transport.close()
+        clock = polling.Clock()
+        self._settings = settings
+        self._transport = transport.Transport(
+            endpoints.Endpoints(settings.endpoints, clock),
+            settings.credentials, settings.trust, clock,
+            request_timeout=settings.request_timeout,
+            user_agent='lightos-cinder/' + self.VERSION)
+        self._backend = backend.Backend(
+            self._transport, settings.operation_timeout,
+            settings.use_ip_acl)
+        with errors.translated():
+            # An operator who restarts the service waits for this.
+            self._cluster = self._backend.cluster_info(
+                timeout=settings.request_timeout)
+
+    def check_for_setup_error(self) -> None:
+        """Warn of what will not work; fail on what must be mended."""
+        if not self._cluster.subsystem_nqn:
+            raise exception.VolumeBackendAPIException(
+                data=_('the LightOS cluster does not tell its subsystem '
+                       'NQN, without which no host can connect'))
+        specs.check_replicas(self._spec(None), self._cluster.max_replicas)
+        if not self._settings.trust.any_check:
+            LOG.warning('The certificate of the LightOS API service is not '
+                        'checked: the token in lightos_jwt goes to whoever '
+                        'answers. Set driver_ssl_cert_verify or '
+                        'lightos_tls_fingerprints.')
+        lacking = connection.lacking_here()
+        if lacking:
+            LOG.warning('This host cannot attach volumes itself, so copying '
+                        'images to and from volumes will not work here. It '
+                        'lacks %s.', ' and '.join(lacking))
+        LOG.info('LightOS cluster %s (%s) at %s is ready.',
+                 self._cluster.name, self._cluster.uuid,
+                 ', '.join(map(str, self._settings.endpoints)))
+
+    # Volumes
+
+    @volume_utils.trace
+    def create_volume(self, volume: Any) -> dict[str, str]:
+        """Create an empty volume."""
+        return self._create(volume, self._backend.create_volume)
+
+    @volume_utils.trace
+    def create_volume_from_snapshot(self, volume: Any, snapshot: Any
+                                    ) -> dict[str, str]:
+        """Create a volume with the content of a snapshot."""
+        source = self._snapshot_ref(snapshot)
+        return self._create(volume, functools.partial(
+            self._backend.create_volume, snapshot=source), source)
+
+    @volume_utils.trace
+    def create_cloned_volume(self, volume: Any, src_vref: Any
+                             ) -> dict[str, str]:
+        """Create a volume with the content of another."""
+        source = self._volume_ref(src_vref)
+        return self._create(volume, functools.partial(
+            self._backend.clone_volume, source=source), source)
+
+    def _create(self, volume: Any,
+                make: Callable[[naming.Ref, specs.VolumeSpec, int],
+                               models.Volume],
+                source: Optional[naming.Ref] = None) -> dict[str, str]:
+        spec = self._spec(volume.volume_type)
+        specs.check_replicas(spec, self._cluster.max_replicas)
+        if source and source.project != spec.project:
+            raise specs.other_project(spec, source.project)
+        ref = naming.new_volume_ref(volume, spec.project)
+        with errors.translated(volume=ref):
+            made = make(ref, spec, volume.size * units.Gi)
+        LOG.info('Volume %s is %s in LightOS project %s, %d GiB.',
+                 volume.id, made.uuid, spec.project, volume.size)
+        return {'provider_id': naming.provider_id(spec.project, made.uuid)}
+
+    @volume_utils.trace
+    def delete_volume(self, volume: Any) -> None:
+        """Delete a volume."""
+        ref = self._volume_ref(volume)
+        with errors.translated(volume=ref):
+            with errors.busy_is_harmless(volume=ref):
+                self._backend.delete_volume(ref)
+        LOG.info('Volume %s is deleted.', volume.id)
+
+    @volume_utils.trace
+    def extend_volume(self, volume: Any, new_size: int) -> None:
+        """Extend a volume, attached or not.
+
+        :param new_size: GiB
+        """
+        ref = self._volume_ref(volume)
+        with errors.translated(volume=ref):
+            self._backend.grow_volume(ref, new_size * units.Gi)
+        LOG.info('Volume %s has %d GiB.', volume.id, new_size)
+
+    # Snapshots
+
+    @volume_utils.trace
+    @coordination.synchronized('lightos-snapshot-{snapshot.volume_id}')
+    def create_snapshot(self, snapshot: Any) -> dict[str, str]:
+        """Create a snapshot.
+
+        One after the other of a volume: LightOS refuses a second one for
+        as long as the first is being made.
+        """
+        source = self._volume_ref(snapshot.volume)
+        # Not from its provider_id, which cannot be its own yet.
+        ref = naming.Ref(snapshot.id, source.project, snapshot.name)
+        with errors.translated(snapshot=ref):
+            made = self._backend.create_snapshot(ref, source)
+        LOG.info('Snapshot %s of volume %s is %s in LightOS project %s.',
+                 snapshot.id, snapshot.volume_id, made.uuid, ref.project)
+        return {'provider_id': naming.provider_id(ref.project, made.uuid)}
+
+    @volume_utils.trace
+    def delete_snapshot(self, snapshot: Any) -> None:
+        """Delete a snapshot; its clones stay."""
+        ref = self._snapshot_ref(snapshot)
+        with errors.translated(snapshot=ref):
+            with errors.busy_is_harmless(snapshot=ref):
+                self._backend.delete_snapshot(ref)
+        LOG.info('Snapshot %s is deleted.', snapshot.id)
+
+    # Connections
+
+    def validate_connector(self, connector: Mapping[str, Any]) -> None:
+        """Refuse a host that could not attach anything."""
+        connection.validate(connector, self._settings.use_ip_acl,
+                            self._settings.ip_acl_networks)
+
+    @volume_utils.trace
+    @coordination.synchronized('lightos-access-{volume.id}')
+    def initialize_connection(self, volume: Any,
+                              connector: Mapping[str, Any]
+                              ) -> dict[str, Any]:
+        """Let a host in and tell it how to connect."""
+        host = connection.validate(connector, self._settings.use_ip_acl,
+                                   self._settings.ip_acl_networks)
+        ref = self._volume_ref(volume)
+        with errors.translated(volume=ref):
+            try:
+                opened = self._backend.grant(
+                    ref, host, self._attached(volume))
+            except acl.TooManyAddresses as error:
+                raise exception.VolumeBackendAPIException(
+                    data=_('volume %(volume)s: %(error)s. Set '
+                           'lightos_ipacl_networks to the networks that '
+                           'hosts reach the cluster from.')
+                    % {'volume': volume.id, 'error': error})
+        LOG.info('Volume %s is open to host %s at %s.', volume.id, host.nqn,
+                 ', '.join(sorted(host.addresses)))
+        return {'driver_volume_type': 'lightos',
+                'data': connection.properties(opened, self._cluster)}
+
+    @volume_utils.trace
+    @coordination.synchronized('lightos-access-{volume.id}')
+    def terminate_connection(self, volume: Any,
+                             connector: Optional[Mapping[str, Any]],
+                             **kwargs: Any) -> bool:
+        """Show a host out, or everybody if there is no connector.
+
+        Whether it is forced makes no difference: access either ends or
+        this fails.
+
+        :returns: whether the host stays connected for another attachment
+        """
+        ref = self._volume_ref(volume)
+        if connector is not None and not connector.get('nqn'):
+            raise exception.InvalidConnectorException(
+                missing=_('nqn (the host to show out of volume %s)')
+                % volume.id)
+        try:
+            with errors.translated(volume=ref):
+                if connector is None:
+                    self._backend.revoke_all(ref)
+                elif connection.shares_host(connector,
+                                            _connectors(volume)):
+                    LOG.info('Volume %s stays open to host %s, which has '
+                             'another attachment of it.', volume.id,
+                             connector['nqn'])
+                    return True
+                else:
+                    self._backend.revoke(ref, connection.host_of(connector),
+                                         self._attached(volume))
+        except exception.VolumeNotFound:
+            LOG.warning('Volume %s is not on the cluster any more; there is '
+                        'no access to end.', volume.id)
+            return False
+        LOG.info('Volume %s is closed to %s.', volume.id,
+                 connector['nqn'] if connector else 'all hosts')
+        return False
+
+    def ensure_export(self, context: Any, volume: Any) -> None:
+        """Nothing to do: the cluster keeps its access lists."""
+
+    def create_export(self, context: Any, volume: Any,
+                      connector: Mapping[str, Any]) -> None:
+        """Nothing to do: access is given as a host connects."""
+
+    def remove_export(self, context: Any, volume: Any) -> None:
+        """Nothing to do: access has ended as the host disconnected."""
+
+    # What the scheduler knows
+
+    def _update_volume_stats(self) -> None:
+        try:
+            with errors.translated():
+                self._cluster = self._backend.cluster_info()
+                capacity = self._backend.capacity()
+        except exception.VolumeBackendAPIException as error:
+            LOG.error('The LightOS cluster does not tell its state: %s',
+                      error)
+            self._stats['backend_state'] = 'down'
+            raise
+        settings = self.configuration
+        self._stats = dict(
+            stats.capabilities(capacity, self._settings.default_replicas),
+            volume_backend_name=(settings.safe_get('volume_backend_name')
+                                 or type(self).__name__),
+            driver_version=self.VERSION,
+            reserved_percentage=settings.safe_get('reserved_percentage'),
+            max_over_subscription_ratio=settings.safe_get(
+                'max_over_subscription_ratio'),
+            backend_state='up')
+
+    def _init_vendor_properties(self) -> tuple[dict, str]:
+        return specs.vendor_properties(self._set_property), 'lightos'
+
+    # Cinder's objects to ours
+
+    def _spec(self, volume_type: Any) -> specs.VolumeSpec:
+        return specs.from_volume_type(
+            volume_type, self._settings.default_replicas,
+            self._settings.default_compression)
+
+    @staticmethod
+    def _volume_ref(volume: Any) -> naming.Ref:
+        return naming.volume_ref(volume,
+                                 specs.project_of(volume.volume_type))
+
+    def _snapshot_ref(self, snapshot: Any) -> naming.Ref:
+        return naming.snapshot_ref(snapshot,
+                                   self._volume_ref(snapshot.volume))
+
+    def _attached(self, volume: Any) -> list[acl.Host]:
+        return [connection.host_of(connector,
+                                   self._settings.ip_acl_networks)
+                for connector in _connectors(volume)]
+
+
+def _connectors(volume: Any) -> list[Mapping[str, Any]]:
+    """Connectors of the attachments that Cinder has on record."""
+    return [attachment.connector for attachment in volume.volume_attachment
+            if attachment.connector and attachment.connector.get('nqn')]

@@ -1,0 +1,288 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""One object on the cluster: have it, find it, change it, have it gone.
+
+Every step reads what is there, works out what is missing, asks for only
+that, and reads again until it is so. Doing it twice changes nothing, and a
+reply that was lost is resolved by the next reading.
+"""
+
+import dataclasses
+import logging
+import operator
+from typing import Any
+from typing import Callable
+from typing import Generic
+from typing import Mapping
+from typing import Optional
+from typing import TypeVar
+
+from lightos_cinder.client import api
+from lightos_cinder.client import errors as client_errors
+from lightos_cinder.client import models
+from lightos_cinder.client import polling
+from lightos_cinder import errors
+from lightos_cinder import naming
+
+LOG = logging.getLogger(__name__)
+
+Model = TypeVar('Model', models.Volume, models.Snapshot)
+
+#: What is asked for and what an object has, by what it is called.
+Check = Mapping[str, tuple[Any, Any]]
+
+_PACE = polling.Pace()
+
+#: Seconds for tidying up after an operation whose own time may be over.
+_TIDY_TIMEOUT = 10
+
+
+def _again(error: BaseException) -> bool:
+    """Whether to read once more and see what is still to be done."""
+    return (isinstance(error, client_errors.LightOSError)
+            and error.outcome is not client_errors.Outcome.REFUSED)
+
+
+class Lifecycle(Generic[Model]):
+    """One volume or snapshot, from before it exists to after.
+
+    Methods raise :class:`lightos_cinder.client.errors.LightOSError`.
+
+    :param pick: tells the object's collection from a client
+    :param ref: what Cinder knows of the object
+    """
+
+    def __init__(self, client: api.LightOSClient,
+                 pick: Callable[[api.LightOSClient], api.Collection[Model]],
+                 ref: naming.Ref) -> None:
+        self._client = client
+        self._pick: Callable[[api.LightOSClient],
+                             api.Collection[Model]] = pick
+        self._collection: api.Collection[Model] = pick(client)
+        self._ref = ref
+
+    def __str__(self) -> str:
+        ref = self._ref
+        return '%s %s (%s in LightOS project %s)' % (
+            self._collection.noun, ref.cinder_id, ref.name, ref.project)
+
+    def locate(self) -> Optional[Model]:
+        """The object, also if it is on its way out; None if there is none.
+
+        An object that has the UUID but not the name is another one: Cinder
+        copies the provider_id of a volume onto temporary volumes.
+        """
+        ref = self._ref
+        if ref.uuid:
+            try:
+                found = self._collection.get(ref.project, ref.uuid)
+                if found.name == ref.name:
+                    return found
+            except client_errors.NotFound:
+                pass
+        # Also the proof that the project is there and open to us: where it
+        # is not, "not found" would not be the cluster's word on the object.
+        return self._remember(self._collection.find(ref.project, ref.name))
+
+    def find(self) -> Model:
+        """The object, which shall be there and stay.
+
+        :raises Missing: if it is not there, or on its way out
+        :raises Failed: if the cluster could not create it
+        """
+        found = self.locate()
+        if found is None or found.state.gone:
+            raise errors.Missing('%s is not there' % self)
+        if found.state is models.State.FAILED:
+            raise errors.Failed('%s was never created' % self)
+        return found
+
+    def create(self, post: Callable[[], Model],
+               check: Callable[[Model], Check]) -> Model:
+        """Have the object, as asked and settled.
+
+        :param post: asks the cluster for it
+        :param check: compares what was asked for with an object
+        :raises Different: if there is one of that name that is not as asked
+        """
+        # Whether what carries the name now may be of our making.
+        ours = False
+        try:
+            made: Optional[Model] = None
+            for attempt in polling.retrying(self._client.deadline, _PACE,
+                                            _again):
+                with attempt:
+                    if ours:
+                        made = self._adopt(check)
+                    if made is None:
+                        try:
+                            made = post()
+                            ours = True
+                        except client_errors.AlreadyExists:
+                            made = self._adopt(check)
+                            if made is None:
+                                raise errors.NotSettled(
+                                    'the name of %s is held, and no longer '
+                                    'shown' % self)
+                        except client_errors.LightOSError as error:
+                            ours |= (error.outcome
+                                     is client_errors.Outcome.UNKNOWN)
+                            raise
+            assert made is not None
+            self._remember(made)
+            made = self._settled(made)
+            self._compare(made, check)
+            return made
+        except client_errors.LightOSError as error:
+            if ours:
+                self.tidy(error)
+            raise
+
+    def change(self: 'Lifecycle[models.Volume]',
+               wanted: Callable[[models.Volume],
+                                Optional[Mapping[str, Any]]]
+               ) -> models.Volume:
+        """Change the volume until there is nothing left to change.
+
+        Compare and swap: a change is made to what was read, or not at all.
+
+        :param wanted: what of a volume is to be changed; None if nothing
+        """
+        volumes = self._client.volumes
+        accepted = None
+        for attempt in polling.retrying(self._client.deadline, _PACE,
+                                        _again):
+            with attempt:
+                volume = self.find()
+                if not volume.state.usable:
+                    raise errors.NotSettled('%s is %s' % (
+                        self, volume.state.value))
+                change = wanted(volume)
+                if change is None:
+                    return volume
+                if not volume.etag or volume.etag != accepted:
+                    try:
+                        volumes.update(self._ref.project, volume.uuid,
+                                       change, volume.etag)
+                    except client_errors.NotFound:
+                        raise errors.Missing('%s is gone' % self) from None
+                    accepted = volume.etag
+                # "Accepted" is not "done": look again.
+                raise errors.NotSettled('%s does not show the change yet'
+                                        % self)
+        raise AssertionError('a retrying loop returns or raises')
+
+    def delete(self) -> None:
+        """Have no such object, nor one that will stay."""
+        for attempt in polling.retrying(self._client.deadline, _PACE,
+                                        _again):
+            with attempt:
+                found = self.locate()
+                if found is None or found.state.gone:
+                    return
+                try:
+                    self._collection.delete(self._ref.project, found.uuid)
+                except (client_errors.BadRequest,
+                        client_errors.NotFound,
+                        client_errors.PreconditionFailed):
+                    if found.state is models.State.FAILED:
+                        # Some versions cannot delete what they failed to
+                        # create; it holds no data and frees its name.
+                        LOG.info('LightOS keeps the remains of %s, which it '
+                                 'had failed to create.', self)
+                        return
+                    # A second request to delete is refused just like that.
+                    if not self._going():
+                        raise
+                    return
+                polling.wait_until(self._going, bool, self._client.deadline,
+                                   '%s to be deleted' % self, _PACE)
+
+    def tidy(self, cause: client_errors.LightOSError) -> None:
+        """Delete what a failed operation leaves; never fail for that.
+
+        :param cause: why the operation failed
+        """
+        try:
+            self.renewed().delete()
+        except client_errors.LightOSError as error:
+            LOG.error('%s may be left on the cluster, where its creation '
+                      'failed (%s) and so did its deletion: %s', self, cause,
+                      error)
+
+    def renewed(self) -> 'Lifecycle[Model]':
+        """The same object, with a little time of its own to tidy up."""
+        return Lifecycle(self._client.renewed(_TIDY_TIMEOUT), self._pick,
+                         self._ref)
+
+    def _adopt(self, check: Callable[[Model], Check]) -> Optional[Model]:
+        """The object that holds the name, if it is what was asked for."""
+        found = self._collection.find(self._ref.project, self._ref.name)
+        if found is None:
+            return None
+        if found.state.gone:
+            raise errors.NotSettled('%s is still being deleted' % self)
+        if found.state is models.State.FAILED:
+            # The remains of an attempt that failed: out of the way.
+            self._remember(found)
+            self.delete()
+            raise errors.NotSettled('%s had failed before' % self)
+        self._compare(found, check)
+        return found
+
+    def _settled(self, made: Model) -> Model:
+        """Wait until a new object can be used."""
+        def done(seen: Model) -> bool:
+            if seen.state is models.State.FAILED:
+                raise errors.Failed('the cluster failed to create %s' % self)
+            if seen.state.gone:
+                raise errors.Failed('%s was deleted while it was created'
+                                    % self)
+            return seen.state.usable
+
+        return polling.wait_until(
+            lambda: self._collection.get(self._ref.project, made.uuid),
+            done, self._client.deadline, '%s to be available' % self, _PACE,
+            seen=made)
+
+    def _going(self) -> bool:
+        found = self.locate()
+        return found is None or found.state.gone
+
+    def _remember(self, found: Optional[Model]) -> Optional[Model]:
+        """Speak of the object by its UUID from now on."""
+        if found is not None:
+            self._ref = dataclasses.replace(self._ref, uuid=found.uuid)
+        return found
+
+    def _compare(self, found: Model, check: Callable[[Model], Check]
+                 ) -> None:
+        different = {name: pair for name, pair in check(found).items()
+                     if pair[0] != pair[1]}
+        if different:
+            raise errors.Different('%s is not as asked: %s' % (
+                self, '; '.join(
+                    '%s is %s instead of %s' % (name, has, asked)
+                    for name, (asked, has) in different.items())))
+
+
+def of_volume(client: api.LightOSClient, ref: naming.Ref
+              ) -> Lifecycle[models.Volume]:
+    """The lifecycle of a volume, within the time of that client."""
+    return Lifecycle(client, operator.attrgetter('volumes'), ref)
+
+
+def of_snapshot(client: api.LightOSClient, ref: naming.Ref
+                ) -> Lifecycle[models.Snapshot]:
+    """The lifecycle of a snapshot, within the time of that client."""
+    return Lifecycle(client, operator.attrgetter('snapshots'), ref)
