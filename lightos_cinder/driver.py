@@ -30,7 +30,6 @@ from oslo_utils import units
 from lightos_cinder import acl
 from lightos_cinder import backend
 from lightos_cinder.client import endpoints
-from lightos_cinder.client import errors as client_errors
 from lightos_cinder.client import models
 from lightos_cinder.client import polling
 from lightos_cinder.client import transport
@@ -284,25 +283,26 @@ class LightOSVolumeDriver(driver.VolumeDriver):
     # What the scheduler knows
 
     def _update_volume_stats(self) -> None:
+        capacity, state = None, 'up'
         try:
             with errors.translated():
                 self._cluster = self._backend.cluster_info()
                 capacity = self._backend.capacity()
         except exception.VolumeBackendAPIException as error:
+            # To raise would leave the scheduler with what it knew before.
+            state = 'down'
             LOG.error('The LightOS cluster does not tell its state: %s',
                       error)
-            self._stats['backend_state'] = 'down'
-            raise
-        settings = self.configuration
+        configured = self.configuration.safe_get
         self._stats = dict(
             stats.capabilities(capacity, self._settings.default_replicas),
-            volume_backend_name=(settings.safe_get('volume_backend_name')
+            volume_backend_name=(configured('volume_backend_name')
                                  or type(self).__name__),
             driver_version=self.VERSION,
-            reserved_percentage=settings.safe_get('reserved_percentage'),
-            max_over_subscription_ratio=settings.safe_get(
+            reserved_percentage=configured('reserved_percentage'),
+            max_over_subscription_ratio=configured(
                 'max_over_subscription_ratio'),
-            backend_state='up')
+            backend_state=state)
 
     def _init_vendor_properties(self) -> tuple[dict, str]:
         return specs.vendor_properties(self._set_property), 'lightos'
