@@ -62,6 +62,7 @@ class Stack:
         self._timeout = timeout
         self._progress = progress or sys.stderr
         self._end = contextlib.ExitStack()
+        self.processes: list[process.Process] = []
         self.folder: pathlib.Path
         self.keystone: keystone.Keystone
         self.cinder: cinder.Cinder
@@ -90,6 +91,15 @@ class Stack:
                  traceback: types.TracebackType | None) -> None:
         self._end.close()
 
+    def check(self) -> None:
+        """Raise if one of the services has ended."""
+        for service in self.processes:
+            service.check()
+
+    def logs(self) -> str:
+        """Return the end of the log of each service."""
+        return '\n'.join(service.tail() for service in self.processes)
+
     def _start(self) -> None:
         began = time.monotonic()
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix='lightos-stack-'))
@@ -105,12 +115,11 @@ class Stack:
         # and Cinder wants Keystone only with the first request.
         user = identity.Identity(self.keystone.url, 'cinder', 'service',
                                  secrets.token_urlsafe(12))
-        processes = [self.keystone.start()]
-        self._end.callback(processes[0].end)
-        processes.append(self.cinder.start(user))
-        self._end.callback(processes[1].end)
+        for start in (self.keystone.start, lambda: self.cinder.start(user)):
+            self.processes.append(start())
+            self._end.callback(self.processes[-1].end)
 
-        self._wait('Keystone', self.keystone.answers, processes)
+        self._wait('Keystone', self.keystone.answers)
         self.keystone.add_service_user(user)
         self.nova = identity.Identity(self.keystone.url, 'nova', 'service',
                                       secrets.token_urlsafe(12))
@@ -118,8 +127,7 @@ class Stack:
         self.keystone.add_endpoint('cinder', 'block-storage',
                                    self.cinder.url)
         session = self.admin.session()
-        self._wait('Cinder', lambda: not self.cinder.missing(session),
-                   processes)
+        self._wait('Cinder', lambda: not self.cinder.missing(session))
         self._say(f'ready after {time.monotonic() - began:.1f} s')
 
     def _subfolder(self, name: str) -> pathlib.Path:
@@ -127,9 +135,8 @@ class Stack:
         folder.mkdir()
         return folder
 
-    def _wait(self, what: str, ready: typing.Callable[[], bool],
-              processes: typing.Sequence[process.Process]) -> None:
-        process.wait_until(ready, what, processes, self._timeout)
+    def _wait(self, what: str, ready: typing.Callable[[], bool]) -> None:
+        process.wait_until(ready, what, self.processes, self._timeout)
         self._say(f'{what} answers')
 
     def _say(self, text: str) -> None:

@@ -1,0 +1,132 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""What the chapters of the demonstration share, and hand to each other."""
+
+import typing
+
+from tests.stack import client
+from tests.stack.demo import cluster
+from tests.stack.demo import show
+from tests.stack import identity
+from tests.stack import stack
+from tests.stack import volumes
+
+GIB = 2 ** 30
+
+PROJECT = 'lightstack'
+BACKEND = 'lightstack'
+
+# What an access list of LightOS says that lets nobody in.
+CLOSED = ['ALLOW_NONE']
+
+_COLUMNS = ('name', 'size', 'replicas', 'compression', 'state', 'ACL',
+            'IP ACL')
+
+
+class Tour:
+    """The demonstration under way.
+
+    :param lightos: the emulated cluster.
+    """
+
+    def __init__(self, account: show.Show, lightos: typing.Any) -> None:
+        self.show = account
+        self.lightos = lightos
+        # Chapter 3 makes these, with what follows from them.
+        self.tenant: cluster.Tenant
+        self.jwt: str
+        self.api: cluster.Api
+        # Chapter 4.
+        self.stack: stack.Stack
+        # Chapter 5.
+        self.user: identity.Identity
+        self.volumes: volumes.Volumes
+
+    def cluster_api(self, token: str) -> cluster.Api:
+        """Return the cluster as somebody with this token gets at it."""
+        return cluster.Api(self.lightos.addresses[0], self.lightos.port,
+                           self.lightos.fingerprint, token)
+
+    def openstack(self, user: identity.Identity, *arguments: str) -> str:
+        """Run the openstack client, and show the command and the answer."""
+        self.show.said(f'{user.username}$ {client.command_line(arguments)}')
+        output = client.run(user, *arguments)
+        if output.strip():
+            self.show.said(output)
+        return output
+
+    def refused(self, user: identity.Identity, *arguments: str) -> str:
+        """Run a command that must fail; return why it did."""
+        self.show.said(f'{user.username}$ {client.command_line(arguments)}')
+        try:
+            output = client.run(user, *arguments)
+        except client.CommandFailed as error:
+            self.show.said(str(error))
+            return str(error)
+        raise show.Failed(f'{client.command_line(arguments)} must be '
+                          f'refused, but answers {output}')
+
+    def volume_id(self, name: str) -> str:
+        """Return the id of the user's volume of that name."""
+        return self.volumes.client.volumes.find(name=name).id
+
+    def holds(self, kind: str = 'volumes') -> list[dict[str, typing.Any]]:
+        """Return what the cluster has in the project."""
+        answer = self.api.call('GET', f'/projects/{PROJECT}/{kind}')
+        return answer.body.get(kind, [])
+
+    def on_cluster(self, volume_id: str) -> dict[str, typing.Any]:
+        """Return the cluster's volume for that of Cinder."""
+        name = f'volume-{volume_id}'
+        found = [item for item in self.holds() if item['name'] == name]
+        self.show.check(f'the cluster holds {name}', len(found), 1)
+        return found[0]
+
+    def show_cluster(self) -> None:
+        """Show all volumes that the cluster has in the project."""
+        self.show.table(
+            f'volumes on the cluster in project {PROJECT}',
+            [dict(zip(_COLUMNS, (
+                item['name'], f'{int(item["size"]) / GIB:g} GiB',
+                str(item['replicaCount']), item['compression'],
+                item['state'], *(_access(item, name)
+                                 for name in ('acl', 'IPAcl')))))
+             for item in self.holds()], _COLUMNS)
+
+    def check_volume(self, volume_id: str, size: int, replicas: int,
+                     compression: bool) -> dict[str, typing.Any]:
+        """Check a volume on the cluster against what was asked for."""
+        item = self.on_cluster(volume_id)
+        check = self.show.check
+        check('its project', item['projectName'], PROJECT)
+        check('its size in GiB', int(item['size']) / GIB, size)
+        check('its replicas', item['replicaCount'], replicas)
+        check('its compression', item['compression'],
+              str(compression).lower())
+        check('its state', item['state'], 'Available')
+        return item
+
+    def check_access(self, volume_id: str, nqns: typing.Iterable[str],
+                     addresses: typing.Iterable[str]) -> None:
+        """Check who the cluster lets at a volume: exactly these."""
+        item = self.on_cluster(volume_id)
+        self.show.check('its ACL', sorted(item['acl']['values']),
+                        sorted(nqns))
+        self.show.check('its IP ACL', sorted(item['IPAcl']['values']),
+                        sorted(addresses))
+
+
+def _access(item: dict[str, typing.Any], name: str) -> str:
+    return ' '.join(value.removeprefix('nqn.2014-08.org.nvmexpress:')
+                    for value in item.get(name, {}).get('values', ()))
