@@ -147,7 +147,7 @@ class LightOSVolumeDriver(driver.VolumeDriver):
         if source and source.project != spec.project:
             raise specs.other_project(spec, source.project)
         ref = naming.new_volume_ref(volume, spec.project)
-        with errors.translated(volume=ref):
+        with errors.translated(volume=ref, asked=spec):
             made = make(ref, spec, volume.size * units.Gi)
         LOG.info('Volume %s is %s in LightOS project %s, %d GiB.',
                  volume.id, made.uuid, spec.project, volume.size)

@@ -49,7 +49,8 @@ class NotSettled(errors.LightOSError):
 
 @contextlib.contextmanager
 def translated(volume: Optional[naming.Ref] = None,
-               snapshot: Optional[naming.Ref] = None) -> Iterator[None]:
+               snapshot: Optional[naming.Ref] = None,
+               asked: Optional[object] = None) -> Iterator[None]:
     """Turn what the client and the backend raise into Cinder's errors.
 
     The manager acts on a few of them: a missing object ends a detach, a
@@ -57,6 +58,7 @@ def translated(volume: Optional[naming.Ref] = None,
 
     :param volume: what the operation is about, unless about a snapshot
     :param snapshot: what the operation is about
+    :param asked: what was asked for, if that can be why it was refused
     """
     try:
         yield
@@ -70,7 +72,7 @@ def translated(volume: Optional[naming.Ref] = None,
         raise exception.VolumeBackendAPIException(data=error) from error
     except errors.LightOSError as error:
         raise exception.VolumeBackendAPIException(
-            data=explain(error, snapshot or volume)) from error
+            data=explain(error, snapshot or volume, asked)) from error
 
 
 @contextlib.contextmanager
@@ -92,9 +94,12 @@ def busy_is_harmless(volume: Optional[naming.Ref] = None,
 
 
 def explain(error: errors.LightOSError,
-            ref: Optional[naming.Ref] = None) -> str:
+            ref: Optional[naming.Ref] = None,
+            asked: Optional[object] = None) -> str:
     """Say what was refused and, where it is known, what to do."""
     text = str(error)
+    if asked and isinstance(error, errors.ApiError):
+        text += _('. Asked for was %s') % asked
     if isinstance(error, errors.Unauthenticated):
         text += _('. The cluster does not accept the token in lightos_jwt: '
                   'it may have expired or its credential may be gone.')

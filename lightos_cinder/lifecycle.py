@@ -70,6 +70,7 @@ class Lifecycle(Generic[Model]):
                              api.Collection[Model]] = pick
         self._collection: api.Collection[Model] = pick(client)
         self._ref = ref
+        self._removed_remains = False
 
     def __str__(self) -> str:
         ref = self._ref
@@ -233,7 +234,12 @@ class Lifecycle(Generic[Model]):
         if found.state.gone:
             raise errors.NotSettled('%s is still being deleted' % self)
         if found.state is models.State.FAILED:
-            # The remains of an attempt that failed: out of the way.
+            # The remains of an attempt that failed: out of the way, if
+            # this version of LightOS can.
+            if self._removed_remains:
+                raise errors.Failed('%s had failed to be created before, '
+                                    'and its name is still held' % self)
+            self._removed_remains = True
             self._remember(found)
             self.delete()
             raise errors.NotSettled('%s had failed before' % self)

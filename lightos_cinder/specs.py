@@ -51,6 +51,12 @@ class VolumeSpec:
     qos_policy: Optional[str] = None
     volume_type: Optional[str] = None
 
+    def __str__(self) -> str:
+        return ('volume type %s: LightOS project %s, %d replicas, '
+                'compression %s, QoS policy %s') % (
+            self.volume_type or '(none)', self.project, self.replicas,
+            self.compression, self.qos_policy or '(default)')
+
     @property
     def qos_fields(self) -> dict[str, str]:
         """The QoS policy as the API's field for a UUID or for a name."""

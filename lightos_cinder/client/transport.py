@@ -15,6 +15,7 @@
 import http.cookiejar
 import json
 import logging
+import re
 from typing import Any
 from typing import Mapping
 from typing import Optional
@@ -40,6 +41,10 @@ _CONNECT_TIMEOUT = 5.0
 #: Seconds for which an endpoint that answers with a server error is asked
 #: last: long enough for another to be asked, too short to be missed.
 _ERROR_COOLDOWN = 1.0
+
+
+#: What urllib3 puts before a reason: the connection, which is told anyway.
+_WHERE = re.compile(r'^(<[^>]*>|\w+\(host=[^)]*\)): ')
 
 
 def path(*segments: str) -> str:
@@ -124,13 +129,16 @@ class Transport:
                     and may_repeat(method, error.outcome))
 
         lap = polling.retrying(deadline, self._pace, again)
-        return lap(self._lap, method, url_path, deadline, project, query,
+        return lap(self._lap, {}, method, url_path, deadline, project, query,
                    body, etag)
 
-    def _lap(self, method: str, url_path: str, deadline: polling.Deadline,
-             *args: Any) -> dict[str, Any]:
-        """Ask one endpoint after the other until one has the answer."""
-        unreached: dict[str, str] = {}
+    def _lap(self, unreached: dict[str, str], method: str, url_path: str,
+             deadline: polling.Deadline, *args: Any) -> dict[str, Any]:
+        """Ask one endpoint after the other until one has the answer.
+
+        :param unreached: why an endpoint could not be asked, from this lap
+            and those before
+        """
         kind: type[errors.Unreachable] = errors.Untrusted
         answer: Optional[errors.LightOSError] = None
         for endpoint in self.endpoints.in_order():
@@ -148,10 +156,9 @@ class Transport:
                 self.endpoints.failed(endpoint)
                 answer = error
             except errors.ApiError as error:
-                if error.status >= 500 and not isinstance(error, errors.Busy):
-                    self.endpoints.failed(endpoint, _ERROR_COOLDOWN)
-                elif error.status >= 500 and method == 'GET':
-                    # No object is too busy to be read: the node is.
+                if error.status >= 500:
+                    # A busy object or a node in trouble: the status is the
+                    # same, and another node knows better.
                     self.endpoints.failed(endpoint, _ERROR_COOLDOWN)
                 else:
                     self.endpoints.worked(endpoint)
@@ -212,7 +219,7 @@ class Transport:
                  error: requests.RequestException) -> errors.LightOSError:
         """Tell from an exception of requests whether anything was sent."""
         cause = _root(error)
-        reason = str(cause).split('>: ')[-1] or type(cause).__name__
+        reason = _WHERE.sub('', str(cause)) or type(cause).__name__
         LOG.debug('%s https://%s%s failed: %s', method, endpoint, url_path,
                   reason)
         if isinstance(cause, tls.UntrustedCertificate):

@@ -1,0 +1,356 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Attach and detach on an emulated cluster."""
+
+from concurrent import futures
+
+from cinder import exception
+import ddt
+
+from tests.functional import base
+
+
+def _nqn(number: int) -> str:
+    return base.connector(number)['nqn']
+
+
+def _ips(*numbers: int) -> list[str]:
+    return sorted(address for number in numbers
+                  for address in base.connector(number)['host_ips'])
+
+
+@ddt.ddt
+class AttachTestCase(base.DriverTestCase):
+
+    def test_the_host_is_in_both_lists_and_told_how_to_connect(self):
+        volume = self.created()
+        info = self.driver.initialize_connection(volume, base.connector())
+        self.assertEqual(([_nqn(1)], _ips(1)), self.acls(volume))
+        self.assertEqual('lightos', info['driver_volume_type'])
+        self.assertEqual(self.on_cluster(volume)['UUID'],
+                         info['data']['uuid'])
+        self.assertTrue(info['data']['subsysnqn'].startswith('nqn.'))
+        self.assertEqual(
+            {address: {'target_portal': address, 'target_port': 8009,
+                       'transport_type': 'tcp'}
+             for address in self.lightos.addresses},
+            info['data']['lightos_nodes'])
+
+    def test_once_more_sends_nothing(self):
+        """Defect 20: a PUT was sent even when nothing changed."""
+        volume = self.created()
+        first = self.driver.initialize_connection(volume, base.connector())
+        self.lightos.clear_records()
+        self.assertEqual(
+            first, self.driver.initialize_connection(volume,
+                                                     base.connector()))
+        self.assertEqual(1, len(self.calls()))
+        self.assertEqual([], self.lightos.complaints())
+
+    def test_access_is_there_when_it_returns(self):
+        """Defect 21: only the NQN was waited for."""
+        self.lightos.set_settings(update_settle=0.4)
+        volume = self.created()
+        self.driver.initialize_connection(volume, base.connector())
+        self.assertEqual(([_nqn(1)], _ips(1)), self.acls(volume))
+
+    def test_without_ip_acl_addresses_do_not_matter(self):
+        """Defects 12, 19 and 22: lightos_use_ipacl=False was not usable."""
+        self.driver = self.make_driver(lightos_use_ipacl=False)
+        volume = self.created()
+        connector = base.connector(host_ips=[])
+        self.driver.validate_connector(connector)
+        self.driver.initialize_connection(volume, connector)
+        self.assertEqual(([_nqn(1)], ['ALLOW_ANY']), self.acls(volume))
+        self.driver.terminate_connection(volume, connector, force=False)
+        self.assertEqual((['ALLOW_NONE'], ['ALLOW_ANY']), self.acls(volume))
+
+    def test_without_ip_acl_an_administrators_list_is_not_opened(self):
+        """Defect 19: any attach overwrote it with ALLOW_ANY."""
+        self.driver = self.make_driver(lightos_use_ipacl=False)
+        volume = self.created()
+        self.lightos.edit_volume(self.on_cluster(volume)['UUID'],
+                                 ip_acl=['192.0.2.200'])
+        self.driver.initialize_connection(volume, base.connector())
+        self.assertEqual(sorted(_ips(1) + ['192.0.2.200']),
+                         self.acls(volume)[1])
+
+    @ddt.data(True, False)
+    def test_an_ip_acl_that_nobody_set(self, shown):
+        """Defect 12: a missing IPAcl crashed an attach."""
+        self.lightos.set_settings(show_default_ip_acl=shown)
+        volume = self.created()
+        self.lightos.edit_volume(self.on_cluster(volume)['UUID'],
+                                 ip_acl=None)
+        for use_ipacl in (True, False):
+            self.driver = self.make_driver(lightos_use_ipacl=use_ipacl)
+            self.driver.initialize_connection(volume, base.connector())
+            self.driver.terminate_connection(volume, base.connector(),
+                                             force=False)
+        self.assertEqual(['ALLOW_NONE'], self.acls(volume)[0])
+
+    def test_a_volume_that_was_open_to_all(self):
+        """Defect 18: ALLOW_ANY and entries were sent together."""
+        volume = self.created()
+        self.lightos.edit_volume(self.on_cluster(volume)['UUID'],
+                                 acl=['ALLOW_ANY'], ip_acl=['ALLOW_ANY'])
+        self.driver.initialize_connection(volume, base.connector())
+        self.assertEqual(([_nqn(1)], _ips(1)), self.acls(volume))
+
+    def test_ip_acl_switched_on_while_hosts_are_attached(self):
+        """Defect 18: attached hosts were cut off, or attach broke."""
+        self.driver = self.make_driver(lightos_use_ipacl=False)
+        volume = self.created()
+        self.attached(volume, 1)
+        self.driver = self.make_driver(lightos_use_ipacl=True)
+        self.attached(volume, 2)
+        self.assertEqual((sorted([_nqn(1), _nqn(2)]), _ips(1, 2)),
+                         self.acls(volume))
+
+    def test_ip_acl_switched_on_with_a_host_inside_that_is_not_known(self):
+        self.driver = self.make_driver(lightos_use_ipacl=False)
+        volume = self.created()
+        self.driver.initialize_connection(volume, base.connector(1))
+        self.driver = self.make_driver(lightos_use_ipacl=True)
+        self.driver.initialize_connection(volume, base.connector(2))
+        self.assertEqual((sorted([_nqn(1), _nqn(2)]), ['ALLOW_ANY']),
+                         self.acls(volume))
+
+    def test_useless_addresses_are_not_sent(self):
+        volume = self.created()
+        self.driver.initialize_connection(volume, base.connector(host_ips=[
+            '127.0.0.1', '::1', 'fe80::1', 'fe80::2%eth0', '169.254.1.1',
+            'junk', '', '198.51.100.7']))
+        self.assertEqual(['198.51.100.7'], self.acls(volume)[1])
+
+    def test_too_many_addresses_say_what_to_configure(self):
+        """Defect 7: an arbitrary 16 were kept, somebody lost his."""
+        volume = self.created()
+        self.attached(volume, 1)
+        many = base.connector(2, host_ips=[
+            '198.51.100.%d' % last for last in range(15)])
+        with self.assertRaisesRegex(exception.VolumeBackendAPIException,
+                                    '17.*lightos_ipacl_networks'):
+            self.driver.initialize_connection(volume, many)
+        self.assertEqual(([_nqn(1)], _ips(1)), self.acls(volume))
+        self.driver = self.make_driver(
+            lightos_ipacl_networks=['198.51.100.0/29'])
+        self.driver.initialize_connection(volume, many)
+        self.assertEqual(2 + 8, len(self.acls(volume)[1]))
+
+    def test_many_hosts_at_once(self):
+        self.lightos.set_settings(update_settle=0.02)
+        self.driver = self.make_driver(lightos_operation_timeout=30)
+        other = self.make_driver(lightos_operation_timeout=30)
+        volume = self.created()
+        with futures.ThreadPoolExecutor(8) as pool:
+            list(pool.map(
+                lambda number: (self.driver if number % 2 else other)
+                .initialize_connection(volume, base.connector(number)),
+                range(1, 9)))
+        self.assertEqual((sorted(map(_nqn, range(1, 9))),
+                          _ips(*range(1, 9))), self.acls(volume))
+        with futures.ThreadPoolExecutor(8) as pool:
+            list(pool.map(
+                lambda number: (self.driver if number % 2 else other)
+                .terminate_connection(volume, base.connector(number),
+                                      force=False), range(1, 9)))
+        self.assertEqual((['ALLOW_NONE'], ['ALLOW_NONE']),
+                         self.acls(volume))
+
+    @ddt.data(('nqn', None), ('nqn', ''), ('found_dsc', ''),
+              ('found_dsc', None), ('host_ips', []),
+              ('host_ips', ['fe80::1', '127.0.0.1']))
+    @ddt.unpack
+    def test_a_connector_that_lacks_something(self, field, value):
+        connector = base.connector(**{field: value})
+        volume = self.created()
+        for call in (lambda: self.driver.validate_connector(connector),
+                     lambda: self.driver.initialize_connection(
+                         volume, connector)):
+            with self.assertRaisesRegex(
+                    exception.InvalidConnectorException, field):
+                call()
+        self.assertEqual(['ALLOW_NONE'], self.acls(volume)[0])
+
+    def test_a_connector_of_a_host_without_lightos(self):
+        self.assertRaises(exception.InvalidConnectorException,
+                          self.driver.validate_connector, {'ip': '1.2.3.4'})
+
+    def test_a_volume_that_is_gone(self):
+        volume = self.created()
+        self.driver.delete_volume(volume)
+        self.assertRaises(exception.VolumeNotFound,
+                          self.driver.initialize_connection, volume,
+                          base.connector())
+
+    def test_one_error_while_waiting_does_not_end_it(self):
+        """Defect 10: one transient reply failed an attach that was done."""
+        self.lightos.set_settings(update_settle=0.3)
+        volume = self.created()
+        self.lightos.add_fault(kind='status', status=500, code=13,
+                               message='oops', method='GET', times=2)
+        self.driver.initialize_connection(volume, base.connector())
+        self.assertEqual([_nqn(1)], self.acls(volume)[0])
+
+    @ddt.data((401, 16), (403, 7), (400, 3))
+    @ddt.unpack
+    def test_a_refusal_is_an_error_at_once(self, status, code):
+        """Defect 29: permanent errors were repeated for 100 s."""
+        volume = self.created()
+        self.lightos.add_fault(kind='status', status=status, code=code,
+                               message='no', method='PUT', times=None)
+        self.assertRaises(exception.VolumeBackendAPIException,
+                          self.driver.initialize_connection, volume,
+                          base.connector())
+        self.assertEqual(1, len(self.calls('PUT')))
+
+
+@ddt.ddt
+class DetachTestCase(base.DriverTestCase):
+
+    def test_the_last_host_closes_the_door(self):
+        volume = self.created()
+        self.attached(volume, 1)
+        self.assertFalse(self.driver.terminate_connection(
+            volume, base.connector(), force=False))
+        self.assertEqual((['ALLOW_NONE'], ['ALLOW_NONE']),
+                         self.acls(volume))
+        self.assertFalse(self.driver.terminate_connection(
+            volume, base.connector(), force=False))
+
+    def test_as_in_a_live_migration(self):
+        volume = self.created()
+        self.attached(volume, 1, 2)
+        self.assertEqual((sorted([_nqn(1), _nqn(2)]), _ips(1, 2)),
+                         self.acls(volume))
+        self.driver.terminate_connection(volume, base.connector(1),
+                                         force=False)
+        self.assertEqual(([_nqn(2)], _ips(2)), self.acls(volume))
+
+    def test_one_of_two_instances_on_a_host(self):
+        """Defect 5: the other instance lost its disk."""
+        volume = self.created(multiattach=True)
+        self.attached(volume, 1, 1)
+        before = self.acls(volume)
+        self.assertTrue(self.driver.terminate_connection(
+            volume, base.connector(), force=False))
+        self.assertEqual(before, self.acls(volume))
+        self.attach(volume, base.connector())
+        self.assertFalse(self.driver.terminate_connection(
+            volume, base.connector(), force=False))
+        self.assertEqual(['ALLOW_NONE'], self.acls(volume)[0])
+
+    def test_cinders_own_copying_on_a_host_that_runs_an_instance(self):
+        """Defect 5: the end of a copy took the instance's disk away."""
+        volume = self.created()
+        instance = base.connector(mountpoint='/dev/vdb')
+        self.driver.initialize_connection(volume, instance)
+        self.attach(volume, instance)
+        self.assertTrue(self.driver.terminate_connection(
+            volume, base.connector(), force=False))
+        self.assertEqual([_nqn(1)], self.acls(volume)[0])
+
+    def test_an_address_that_another_host_has_too_stays(self):
+        """Defect 6: shared addresses were taken from those who stay."""
+        volume = self.created()
+        one = base.connector(1, host_ips=['192.0.2.1', '172.17.0.1'])
+        two = base.connector(2, host_ips=['192.0.2.2', '172.17.0.1'])
+        for connector in (one, two):
+            self.driver.initialize_connection(volume, connector)
+        self.attach(volume, one, two)
+        self.driver.terminate_connection(volume, one, force=False)
+        self.assertEqual((_nqn(2), ['172.17.0.1', '192.0.2.2']),
+                         (self.acls(volume)[0][0], self.acls(volume)[1]))
+
+    @ddt.data(True, False)
+    def test_no_connector_means_everybody(self, force):
+        volume = self.created()
+        self.attached(volume, 1, 2)
+        self.assertFalse(self.driver.terminate_connection(
+            volume, None, force=force))
+        self.assertEqual((['ALLOW_NONE'], ['ALLOW_NONE']),
+                         self.acls(volume))
+
+    @ddt.data(True, False)
+    def test_a_connector_without_nqn_does_not_mean_everybody(self, force):
+        """Defect 4: it took all hosts away, forced or not."""
+        volume = self.created()
+        self.attached(volume, 1, 2)
+        before = self.acls(volume)
+        for connector in ({}, base.connector(nqn=None)):
+            self.assertRaisesRegex(
+                exception.InvalidConnectorException, 'nqn',
+                self.driver.terminate_connection, volume, connector,
+                force=force)
+        self.assertEqual(before, self.acls(volume))
+
+    def test_a_failure_is_not_hidden(self):
+        """Defect 8: the host kept access and nobody was told."""
+        volume = self.created()
+        self.attached(volume, 1)
+        self.lightos.add_fault(kind='status', status=500, code=13,
+                               message='no', method='PUT', times=None)
+        self.assertRaises(exception.VolumeBackendAPIException,
+                          self.driver.terminate_connection, volume,
+                          base.connector(), force=False)
+
+    @ddt.data({'status': 502, 'kind': 'html'},
+              {'status': 503, 'code': 14, 'kind': 'status'})
+    def test_a_volume_that_cannot_be_read_for_a_while(self, fault):
+        """Defect 13: a text body crashed a detach."""
+        volume = self.created()
+        self.attached(volume, 1)
+        self.lightos.add_fault(method='GET', times=4, **fault)
+        self.driver.terminate_connection(volume, base.connector(),
+                                         force=False)
+        self.assertEqual(['ALLOW_NONE'], self.acls(volume)[0])
+
+    def test_a_volume_that_is_gone_is_detached(self):
+        """Defect 13: a volume that is gone was retried for 100 s."""
+        volume = self.created()
+        self.attached(volume, 1)
+        self.driver.delete_volume(volume)
+        self.lightos.clear_records()
+        self.assertFalse(self.driver.terminate_connection(
+            volume, base.connector(), force=False))
+        self.assertLessEqual(len(self.calls()), 2)
+
+    def test_success_on_the_last_look_is_success(self):
+        """Defect 14: the end of the time was an error in itself."""
+        volume = self.created()
+        self.attached(volume, 1)
+        self.lightos.set_settings(update_settle=1.9)
+        self.driver.terminate_connection(volume, base.connector(),
+                                         force=False)
+        self.assertEqual(['ALLOW_NONE'], self.acls(volume)[0])
+
+    def test_a_host_that_was_let_in_by_allow_any(self):
+        volume = self.created()
+        self.lightos.edit_volume(self.on_cluster(volume)['UUID'],
+                                 acl=['ALLOW_ANY'])
+        self.attach(volume, base.connector(1), base.connector(2))
+        self.driver.terminate_connection(volume, base.connector(1),
+                                         force=False)
+        self.assertEqual([_nqn(2)], self.acls(volume)[0])
+
+
+class ExportTestCase(base.DriverTestCase):
+
+    def test_exports_ask_the_cluster_nothing(self):
+        volume = self.created()
+        self.lightos.clear_records()
+        self.driver.ensure_export(self.context, volume)
+        self.driver.create_export(self.context, volume, base.connector())
+        self.driver.remove_export(self.context, volume)
+        self.assertEqual([], self.calls())
