@@ -55,13 +55,13 @@ class Cluster:
         self.subsystem_nqn = (
             'nqn.2016-01.com.lightbitslabs:uuid:%s' % uuid.uuid4())
         self._clock = clock
-        self._skipped = 0.0
         self._epoch = time.time() - clock()
         self.clear()
 
     def clear(self) -> None:
         """An empty cluster, as after installation."""
-        self.now = self._clock() + self._skipped
+        self._skipped = 0.0
+        self.now = self._clock()
         self.random = random.Random(self.settings.seed)
         self._pending: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()

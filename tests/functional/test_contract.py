@@ -735,7 +735,7 @@ class ClusterTest(base.ContractTest):
                     shown['protectionState'])
         self.assertEqual('Error', self.get('/cluster')['health']['state'])
 
-    def test_unknown_16_switch_inactive_node_endpoint(self) -> None:
+    def test_4_4_switch_inactive_node_endpoint(self) -> None:
         self.lightos.set_settings(inactive_node_endpoint=False)
         self.lightos.node(1, 'down')
         self.assertNotIn(
