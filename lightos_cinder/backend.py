@@ -12,13 +12,13 @@
 
 """What Cinder can have done on a LightOS cluster."""
 
-import logging
 from typing import Any
 from typing import Callable
 from typing import Iterable
 from typing import Mapping
 from typing import Optional
 
+from oslo_log import log as logging
 from oslo_utils import units
 
 from lightos_cinder import acl

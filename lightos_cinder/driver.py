@@ -13,7 +13,6 @@
 """The Cinder volume driver for Lightbits LightOS."""
 
 import functools
-import logging
 from typing import Any
 from typing import Callable
 from typing import Mapping
@@ -25,6 +24,7 @@ from cinder.i18n import _
 from cinder import interface
 from cinder.volume import driver
 from cinder.volume import volume_utils
+from oslo_log import log as logging
 from oslo_utils import units
 
 from lightos_cinder import acl
@@ -147,7 +147,7 @@ class LightOSVolumeDriver(driver.VolumeDriver):
         if source and source.project != spec.project:
             raise specs.other_project(spec, source.project)
         ref = naming.new_volume_ref(volume, spec.project)
-        with errors.translated(volume=ref, asked=spec):
+        with errors.translated(ref, asked=spec):
             made = make(ref, spec, volume.size * units.Gi)
         LOG.info('Volume %s is %s in LightOS project %s, %d GiB.',
                  volume.id, made.uuid, spec.project, volume.size)
@@ -157,9 +157,8 @@ class LightOSVolumeDriver(driver.VolumeDriver):
     def delete_volume(self, volume: Any) -> None:
         """Delete a volume."""
         ref = self._volume_ref(volume)
-        with errors.translated(volume=ref):
-            with errors.busy_is_harmless(volume=ref):
-                self._backend.delete_volume(ref)
+        with errors.translated(ref):
+            self._backend.delete_volume(ref)
         LOG.info('Volume %s is deleted.', volume.id)
 
     @volume_utils.trace
@@ -169,7 +168,7 @@ class LightOSVolumeDriver(driver.VolumeDriver):
         :param new_size: GiB
         """
         ref = self._volume_ref(volume)
-        with errors.translated(volume=ref):
+        with errors.translated(ref):
             self._backend.grow_volume(ref, new_size * units.Gi)
         LOG.info('Volume %s has %d GiB.', volume.id, new_size)
 
@@ -186,7 +185,7 @@ class LightOSVolumeDriver(driver.VolumeDriver):
         source = self._volume_ref(snapshot.volume)
         # Not from its provider_id, which cannot be its own yet.
         ref = naming.Ref(snapshot.id, source.project, snapshot.name)
-        with errors.translated(snapshot=ref):
+        with errors.translated(ref):
             made = self._backend.create_snapshot(ref, source)
         LOG.info('Snapshot %s of volume %s is %s in LightOS project %s.',
                  snapshot.id, snapshot.volume_id, made.uuid, ref.project)
@@ -196,9 +195,8 @@ class LightOSVolumeDriver(driver.VolumeDriver):
     def delete_snapshot(self, snapshot: Any) -> None:
         """Delete a snapshot; its clones stay."""
         ref = self._snapshot_ref(snapshot)
-        with errors.translated(snapshot=ref):
-            with errors.busy_is_harmless(snapshot=ref):
-                self._backend.delete_snapshot(ref)
+        with errors.translated(ref):
+            self._backend.delete_snapshot(ref)
         LOG.info('Snapshot %s is deleted.', snapshot.id)
 
     # Connections
@@ -217,7 +215,7 @@ class LightOSVolumeDriver(driver.VolumeDriver):
         host = connection.validate(connector, self._settings.use_ip_acl,
                                    self._settings.ip_acl_networks)
         ref = self._volume_ref(volume)
-        with errors.translated(volume=ref):
+        with errors.translated(ref):
             try:
                 opened = self._backend.grant(
                     ref, host, self._attached(volume))
@@ -250,7 +248,7 @@ class LightOSVolumeDriver(driver.VolumeDriver):
                 missing=_('nqn (the host to show out of volume %s)')
                 % volume.id)
         try:
-            with errors.translated(volume=ref):
+            with errors.translated(ref):
                 if connector is None:
                     self._backend.revoke_all(ref)
                 elif connection.shares_host(connector,

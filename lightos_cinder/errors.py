@@ -24,9 +24,32 @@ from lightos_cinder import naming
 
 
 class Missing(errors.LightOSError):
-    """The object is not on the cluster, or on its way out."""
+    """The object is not on the cluster, or on its way out.
+
+    :param noun: volume or snapshot
+    """
 
     outcome = errors.Outcome.REFUSED
+
+    def __init__(self, noun: str, ref: naming.Ref) -> None:
+        self.noun = noun
+        self.ref = ref
+        super().__init__('%s %s is not on the cluster' % (noun, ref))
+
+
+class StillBusy(errors.LightOSError):
+    """The object was refused to be deleted for now, and is as before.
+
+    :param noun: volume or snapshot
+    """
+
+    outcome = errors.Outcome.REFUSED_FOR_NOW
+
+    def __init__(self, noun: str, ref: naming.Ref,
+                 cause: errors.LightOSError) -> None:
+        self.noun = noun
+        self.ref = ref
+        super().__init__('%s %s is busy: %s' % (noun, ref, cause))
 
 
 class Different(errors.LightOSError):
@@ -48,49 +71,35 @@ class NotSettled(errors.LightOSError):
 
 
 @contextlib.contextmanager
-def translated(volume: Optional[naming.Ref] = None,
-               snapshot: Optional[naming.Ref] = None,
+def translated(ref: Optional[naming.Ref] = None,
                asked: Optional[object] = None) -> Iterator[None]:
     """Turn what the client and the backend raise into Cinder's errors.
 
-    The manager acts on a few of them: a missing object ends a detach, a
+    The manager acts on a few of them: a missing volume ends a detach, a
     busy one goes back to the status it had.
 
-    :param volume: what the operation is about, unless about a snapshot
-    :param snapshot: what the operation is about
+    :param ref: what the operation is about
     :param asked: what was asked for, if that can be why it was refused
     """
     try:
         yield
-    except Missing as error:
-        if snapshot:
-            raise exception.SnapshotNotFound(
-                snapshot_id=snapshot.cinder_id) from error
-        if volume:
-            raise exception.VolumeNotFound(
-                volume_id=volume.cinder_id) from error
-        raise exception.VolumeBackendAPIException(data=error) from error
     except errors.LightOSError as error:
-        raise exception.VolumeBackendAPIException(
-            data=explain(error, snapshot or volume, asked)) from error
+        raise _meaning(error, ref, asked) from error
 
 
-@contextlib.contextmanager
-def busy_is_harmless(volume: Optional[naming.Ref] = None,
-                     snapshot: Optional[naming.Ref] = None
-                     ) -> Iterator[None]:
-    """Let a delete that was refused for now leave the object as it was."""
-    try:
-        yield
-    except errors.LightOSError as error:
-        if error.outcome is not errors.Outcome.REFUSED_FOR_NOW:
-            raise
-        if snapshot:
-            raise exception.SnapshotIsBusy(
-                snapshot_name=snapshot.name) from error
-        if volume:
-            raise exception.VolumeIsBusy(volume_name=volume.name) from error
-        raise
+def _meaning(error: errors.LightOSError, ref: Optional[naming.Ref],
+             asked: Optional[object]) -> exception.CinderException:
+    if isinstance(error, Missing):
+        if error.noun == 'snapshot':
+            return exception.SnapshotNotFound(
+                snapshot_id=error.ref.cinder_id)
+        return exception.VolumeNotFound(volume_id=error.ref.cinder_id)
+    if isinstance(error, StillBusy):
+        if error.noun == 'snapshot':
+            return exception.SnapshotIsBusy(snapshot_name=error.ref.name)
+        return exception.VolumeIsBusy(volume_name=error.ref.name)
+    return exception.VolumeBackendAPIException(
+        data=explain(error, ref, asked))
 
 
 def explain(error: errors.LightOSError,

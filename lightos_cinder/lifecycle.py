@@ -18,7 +18,6 @@ reply that was lost is resolved by the next reading.
 """
 
 import dataclasses
-import logging
 import operator
 from typing import Any
 from typing import Callable
@@ -26,6 +25,8 @@ from typing import Generic
 from typing import Mapping
 from typing import Optional
 from typing import TypeVar
+
+from oslo_log import log as logging
 
 from lightos_cinder.client import api
 from lightos_cinder.client import errors as client_errors
@@ -73,9 +74,7 @@ class Lifecycle(Generic[Model]):
         self._removed_remains = False
 
     def __str__(self) -> str:
-        ref = self._ref
-        return '%s %s (%s in LightOS project %s)' % (
-            self._collection.noun, ref.cinder_id, ref.name, ref.project)
+        return '%s %s' % (self._collection.noun, self._ref)
 
     def locate(self) -> Optional[Model]:
         """The object, also if it is on its way out; None if there is none.
@@ -103,7 +102,7 @@ class Lifecycle(Generic[Model]):
         """
         found = self.locate()
         if found is None or found.state.gone:
-            raise errors.Missing('%s is not there' % self)
+            raise errors.Missing(self._collection.noun, self._ref)
         if found.state is models.State.FAILED:
             raise errors.Failed('%s was never created' % self)
         return found
@@ -176,7 +175,8 @@ class Lifecycle(Generic[Model]):
                         volumes.update(self._ref.project, volume.uuid,
                                        change, volume.etag)
                     except client_errors.NotFound:
-                        raise errors.Missing('%s is gone' % self) from None
+                        raise errors.Missing(self._collection.noun,
+                                             self._ref) from None
                     accepted = volume.etag
                 # "Accepted" is not "done": look again.
                 raise errors.NotSettled('%s does not show the change yet'
@@ -184,7 +184,12 @@ class Lifecycle(Generic[Model]):
         raise AssertionError('a retrying loop returns or raises')
 
     def delete(self) -> None:
-        """Have no such object, nor one that will stay."""
+        """Have no such object, nor one that will stay.
+
+        :raises StillBusy: if it was refused for now until the time was up;
+            then, and only then, the object is as it was
+        """
+        asked = False
         for attempt in polling.retrying(self._client.deadline, _PACE,
                                         _again):
             with attempt:
@@ -193,19 +198,28 @@ class Lifecycle(Generic[Model]):
                     return
                 try:
                     self._collection.delete(self._ref.project, found.uuid)
-                except (client_errors.BadRequest,
-                        client_errors.NotFound,
-                        client_errors.PreconditionFailed):
-                    if found.state is models.State.FAILED:
+                    asked = True
+                except client_errors.LightOSError as error:
+                    if found.state is models.State.FAILED and isinstance(
+                            error, (client_errors.BadRequest,
+                                    client_errors.PreconditionFailed)):
                         # Some versions cannot delete what they failed to
                         # create; it holds no data and frees its name.
                         LOG.info('LightOS keeps the remains of %s, which it '
                                  'had failed to create.', self)
                         return
-                    # A second request to delete is refused just like that.
-                    if not self._going():
-                        raise
-                    return
+                    asked |= error.outcome is client_errors.Outcome.UNKNOWN
+                    # A second request to delete is refused, and 404 says
+                    # that somebody else was faster.
+                    if (error.outcome is client_errors.Outcome.REFUSED
+                            and self._going()):
+                        return
+                    if (error.outcome
+                            is client_errors.Outcome.REFUSED_FOR_NOW
+                            and not asked):
+                        raise errors.StillBusy(self._collection.noun,
+                                               self._ref, error) from error
+                    raise
                 polling.wait_until(self._going, bool, self._client.deadline,
                                    '%s to be deleted' % self, _PACE)
 

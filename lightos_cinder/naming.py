@@ -36,6 +36,10 @@ class Ref:
     name: str
     uuid: Optional[str] = None
 
+    def __str__(self) -> str:
+        return '%s (%s in LightOS project %s)' % (
+            self.cinder_id, self.name, self.project)
+
 
 def provider_id(project: str, object_uuid: str) -> str:
     """The text in Cinder's database that says where an object is."""

@@ -39,6 +39,7 @@ objects.register_all()
 
 # What is logged is asked for with assertLogs, not read off the terminal.
 logging.getLogger('lightos_cinder').addHandler(logging.NullHandler())
+logging.getLogger('lightos_cinder').propagate = False
 
 CONF = cfg.CONF
 GROUP = 'lightstack'

@@ -29,7 +29,6 @@ from typing import Callable
 import ddt
 import jwt
 import requests
-import testtools
 
 from tests import emulator
 from tests.functional.contract import base
@@ -113,9 +112,14 @@ class FaultTest(base.ContractTest):
 
     def test_hang_until_released(self) -> None:
         self.fault('hang', times=1)
-        timer = threading.Timer(0.05, self.lightos.clear_faults)
-        timer.start()
-        self.addCleanup(timer.join)
+
+        def release() -> None:
+            _becomes(lambda: self.lightos.faults()[0]['hits'] == 1)
+            self.lightos.clear_faults()
+
+        thread = threading.Thread(target=release)
+        thread.start()
+        self.addCleanup(thread.join)
         self.lost()
 
     def test_hang_for_a_time(self) -> None:
@@ -368,7 +372,7 @@ class SpeedTest(base.ContractTest):
         self.assertLess(time.monotonic() - start, 5)
 
 
-class ProcessTest(testtools.TestCase):
+class ProcessTest(base.QuietTest):
     """The cluster in a process of its own."""
 
     lightos: emulator.EmulatorProcess
@@ -472,7 +476,7 @@ class ProcessTest(testtools.TestCase):
         self.assertFalse(_listens(int(port)))
 
 
-class CommandLineTest(testtools.TestCase):
+class CommandLineTest(base.QuietTest):
     """python -m tests.emulator, for people."""
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
@@ -480,7 +484,7 @@ class CommandLineTest(testtools.TestCase):
             [sys.executable, '-m', 'tests.emulator', *arguments],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True)
-        self.addCleanup(child.wait)
+        self.addCleanup(child.communicate)
         self.addCleanup(child.kill)
         return child
 

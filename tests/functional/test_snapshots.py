@@ -178,7 +178,7 @@ class FromSnapshotTestCase(base.DriverTestCase):
         snapshot = self.snapped(self.created())
         self.driver.delete_snapshot(snapshot)
         self.assertRaises(
-            exception.VolumeNotFound,
+            exception.SnapshotNotFound,
             self.driver.create_volume_from_snapshot, self.volume(), snapshot)
 
     def test_the_cluster_refuses_another_number_of_replicas(self):

@@ -266,6 +266,16 @@ class EndpointsTestCase(base.DriverTestCase):
         self.lightos.endpoint(0, 'refuse')
         self.created()
 
+    def test_discovery_endpoints_follow_the_cluster(self):
+        """Defect 41: port 8009 and the nodes of the start for ever."""
+        volume = self.created()
+        self.lightos.set_settings(discovery_port=18009)
+        self.driver.get_volume_stats(refresh=True)
+        info = self.driver.initialize_connection(volume, base.connector())
+        self.assertEqual({18009}, {
+            node['target_port']
+            for node in info['data']['lightos_nodes'].values()})
+
     def test_an_endpoint_that_only_fails_is_left(self):
         """Defect 23: a node that answered 503 was never left."""
         for index in range(3):

@@ -46,7 +46,19 @@ class Clock:
         self.now += seconds
 
 
-class ContractTest(testtools.TestCase):
+class QuietTest(testtools.TestCase):
+    """Tests that talk to a certificate nobody can verify."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        catcher = warnings.catch_warnings()
+        catcher.__enter__()
+        self.addCleanup(catcher.__exit__, None, None, None)
+        urllib3.disable_warnings(
+            urllib3.exceptions.InsecureRequestWarning)
+
+
+class ContractTest(QuietTest):
     """A class of tests with one cluster, empty before each."""
 
     SETTINGS = emulator.Settings(threads=6)
@@ -71,11 +83,6 @@ class ContractTest(testtools.TestCase):
     def setUp(self) -> None:
         super().setUp()
         self.lightos.reset()
-        catcher = warnings.catch_warnings()
-        catcher.__enter__()
-        self.addCleanup(catcher.__exit__, None, None, None)
-        urllib3.disable_warnings(
-            urllib3.exceptions.InsecureRequestWarning)
 
     def call(self, method: str, path: str, body: Any = None, *,
              token: Optional[str] = None, node: int = 0,
