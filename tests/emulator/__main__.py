@@ -130,12 +130,24 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     except ValueError as error:
         parser.error(str(error))
     signal.signal(signal.SIGTERM, _stop)
-    with contextlib.suppress(KeyboardInterrupt):
-        with control.Emulator(settings) as emulator:
-            if arguments.ready_json:
-                _serve_parent(emulator)
-            else:
-                _serve_people(emulator)
+    if arguments.ready_json:
+        # Ctrl-C reaches the parent too, which may still need the cluster.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    emulator = control.Emulator(settings)
+    try:
+        emulator.start()
+    except OSError as error:
+        print('cannot serve: %s' % error, file=sys.stderr)
+        return 1
+    try:
+        if arguments.ready_json:
+            _serve_parent(emulator)
+        else:
+            _serve_people(emulator)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        emulator.stop()
     return 0
 
 

@@ -61,8 +61,7 @@ class App:
         method = environ['REQUEST_METHOD']
         target = environ['REQUEST_URI']
         endpoint = environ['lightos.endpoint']
-        length = int(environ.get('CONTENT_LENGTH') or 0)
-        body = environ['wsgi.input'].read(length) if length else b''
+        body = _read_body(environ)
         record = self._record(environ, method, target, endpoint, body)
         stopping = environ['lightos.stopping']
         response = None
@@ -246,6 +245,14 @@ class App:
             body = {'error': error.message, 'code': error.code,
                     'message': error.message}
         return Response(error.status, json.dumps(body).encode())
+
+
+def _read_body(environ: dict[str, Any]) -> bytes:
+    content = environ['wsgi.input']
+    if environ.get('wsgi.input_terminated'):
+        return bytes(content.read())
+    length = int(environ.get('CONTENT_LENGTH') or 0)
+    return bytes(content.read(length)) if length else b''
 
 
 def _send(response: Response, environ: dict[str, Any],

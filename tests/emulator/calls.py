@@ -40,7 +40,7 @@ Item = Union[volumes.Volume, snapshots.Snapshot]
 #: Of volumes and snapshots (2.1); labels keep to the same (2.13).
 NAME = re.compile(r'[a-zA-Z0-9_.-]{1,253}')
 
-LIST_QUERY = {
+LIST_QUERY: dict[str, messages.Decoder] = {
     'limit': messages.number,
     'offsetUUID': str,
     'UUID': str,

@@ -19,6 +19,7 @@ control, so this is not a second implementation of anything.
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import http.client
 import http.server
@@ -149,14 +150,17 @@ class EmulatorProcess:
         if child is None:
             return
         assert child.stdin is not None and child.stdout is not None
-        try:
+        with contextlib.suppress(OSError):
             child.stdin.close()
-            child.wait(10)
-        except (OSError, subprocess.TimeoutExpired):
-            child.kill()
-            child.wait()
-        finally:
-            child.stdout.close()
+        # A process that was forked from this one may keep it open.
+        for insist in (child.terminate, child.kill):
+            try:
+                child.wait(5)
+                break
+            except subprocess.TimeoutExpired:
+                insist()
+        child.wait()
+        child.stdout.close()
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name not in control.METHODS:

@@ -82,17 +82,14 @@ class Connection(server.HTTPConnection):
 class Gateway(wsgi.Gateway_10):
     """Tells the application where it is, and lets it give no answer."""
 
-    def get_environ(self) -> dict[str, Any]:
-        """The WSGI environment of a request."""
-        environ = super().get_environ()
-        node = self.req.server.node
-        environ['lightos.endpoint'] = node.index
-        environ['lightos.stopping'] = node.stopping
-        environ['lightos.request'] = self.req
-        return environ
-
     def respond(self) -> None:
         """Answer, or end the connection."""
+        node = self.req.server.node
+        self.env.update({
+            'lightos.endpoint': node.index,
+            'lightos.stopping': node.stopping,
+            'lightos.request': self.req,
+        })
         try:
             super().respond()
         except faults.Dropped as dropped:
@@ -146,7 +143,7 @@ class _Server(wsgi.Server):
             request_queue_size=256, timeout=settings.keep_alive,
             shutdown_timeout=1, server_name='lightos-emulator')
         self.gateway = Gateway
-        self.keep_alive_conn_limit = None
+        self.keep_alive_conn_limit = 10000
         self.node = node
 
     def process_conn(self, conn: Any) -> None:

@@ -48,8 +48,8 @@ class Settings:
     ipv6: bool = _switch(False, 'one node, on [::1]')
     port: int = _switch(0, 'the same on all nodes; 0 finds a free one')
     threads: int = _switch(24, 'requests in progress on one node at most')
-    keep_alive: float = _switch(
-        60.0, 'seconds after which an idle connection is closed')
+    keep_alive: int = _switch(
+        60, 'seconds after which an idle connection is closed')
     discovery_port: int = _switch(8009, 'of the discovery service (1.1)')
     nvme_port: int = _switch(4420, 'of the NVMe/TCP targets (1.1)')
     cluster_name: str = _switch('lab', 'clusterName (4.2)')

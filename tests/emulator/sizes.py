@@ -48,9 +48,9 @@ def _factor(unit: str, settings: settings_module.Settings) -> int:
     if unit in ('', 'b'):
         return 1
     if unit.endswith('ib') and unit[:-2] in _POWERS and len(unit) == 3:
-        return 1024 ** _POWERS[unit[0]]
+        return int(1024 ** _POWERS[unit[0]])
     letter = unit[:-1] if unit.endswith('b') else unit
     if letter in _POWERS and letter:
         base = 1000 if settings.decimal_units else 1024
-        return base ** _POWERS[letter]
+        return int(base ** _POWERS[letter])
     raise errors.invalid('unknown unit of size %r' % unit)

@@ -33,7 +33,7 @@ CREATE = {
 }
 # Not `name` as for volumes (1.4).
 IDENTIFY = {'Name': str, 'UUID': str}
-LIST = dict(calls.LIST_QUERY, Name=str)
+LIST: dict[str, messages.Decoder] = dict(calls.LIST_QUERY, Name=str)
 
 
 def create(call: calls.Call) -> dict[str, Any]:

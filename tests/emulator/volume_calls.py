@@ -64,8 +64,9 @@ ROLLBACK = {
     'srcSnapshotName': messages.text,
 }
 IDENTIFY = {'name': str, 'UUID': str, 'projectName': str}
-LIST = dict(calls.LIST_QUERY, name=str, failureDomain=str,
-            snapshotUUID=str, projectName=str)
+LIST: dict[str, messages.Decoder] = dict(
+    calls.LIST_QUERY, name=str, failureDomain=str, snapshotUUID=str,
+    projectName=str)
 
 _POLICY = ('qosPolicyUUID', 'qosPolicyName')
 
@@ -103,7 +104,7 @@ def create(call: calls.Call) -> dict[str, Any]:
     fails |= _check_capacity(call, size * replicas)
     volume = volumes.Volume(
         name=name, project=project, size=size, replicas=replicas,
-        acl=hosts, ip_acl=addresses, nodes=cluster.nodes.place(replicas),
+        acl=hosts or [], ip_acl=addresses, nodes=cluster.nodes.place(replicas),
         created=cluster.wall(),
         qos_policy=policy or _default_policy(call, project),
         compression=compression,
