@@ -33,7 +33,7 @@ def main() -> int:
         '--keep', action='store_true',
         help='stay up until Ctrl-C instead of ending when all is ready')
     arguments = parser.parse_args()
-    keep.end_on_terminate()
+    keep.end_on_signals()
     try:
         with emulator.EmulatorProcess(
                 emulator.Settings(nodes=3, settle=0.3)) as lightos:

@@ -70,6 +70,12 @@ class Cinder:
                 'state_path': self.folder / 'state',
                 # Cinder gives running operations a minute by default.
                 'graceful_shutdown_timeout': 3,
+                # There is no Nova to be told of extended volumes: without
+                # this each one is a long traceback.
+                'default_log_levels': [
+                    'cinder.compute.nova=CRITICAL', 'sqlalchemy=WARNING',
+                    'stevedore=WARNING', 'urllib3=WARNING',
+                    'keystoneauth=WARNING', 'oslo_messaging=INFO'],
                 **self.defaults,
             },
             'database': {'connection': f'sqlite:///{self.folder}/cinder.db'},

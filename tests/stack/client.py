@@ -11,60 +11,50 @@
 # under the License.
 
 
-"""The openstack client, run as its users do but within this process.
+"""The openstack client, run as its users do but started quickly.
 
-Importing it takes two seconds, which every command would pay in a process
-of its own. The command lines, the environment, the output and the exit
-status are those of the program: it is its own entry point that runs.
+Importing it takes two seconds, which every command would pay. It is
+imported once instead, and each command gets a fork of this process: with
+the command line, environment, output and exit status of the program, whose
+own entry point it is that runs there.
 """
 
-import contextlib
-import io
-import json
-import logging
 import os
 import shlex
 import sys
+import tempfile
+import traceback
 import typing
-import warnings
 
 from tests.stack import identity
 from tests.stack import process
 
-_SECRET = ('--password',)
+_SECRETS = ('--password',)
+
+# Cells are wrapped where a table would be wider than this.
+_WIDTH = '110'
 
 
 class CommandFailed(Exception):
     """The openstack client ended with an error, which it printed."""
 
 
-@contextlib.contextmanager
-def _as_a_new_process(environment: typing.Mapping[str, str]
-                      ) -> typing.Iterator[None]:
-    """Give the client its environment; take back what it sets globally."""
-    before = dict(os.environ)
-    name, sys.argv[0] = sys.argv[0], 'openstack'
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    os.environ.clear()
-    os.environ.update(process.clean_environment() | dict(environment))
-    try:
-        with warnings.catch_warnings():
-            yield
-    finally:
-        root.handlers[:] = handlers
-        root.setLevel(level)
-        os.environ.clear()
-        os.environ.update(before)
-        sys.argv[0] = name
+def command_line(arguments: typing.Sequence[str], width: int = 66) -> str:
+    """Return the command as a user types it, without its secrets.
 
-
-def command_line(arguments: typing.Sequence[str]) -> str:
-    """Return the command as a user types it, without its secrets."""
-    words = ['openstack']
-    for previous, word in zip(('', *arguments), arguments):
-        words.append('***' if previous in _SECRET else shlex.quote(word))
-    return ' '.join(words)
+    Lines are broken before options, which stay with their values.
+    """
+    lines = ['openstack']
+    previous = ''
+    for word in arguments:
+        typed = '***' if previous in _SECRETS else shlex.quote(word)
+        value = previous.startswith('-') and not word.startswith('-')
+        if value or len(lines[-1]) + len(typed) < width:
+            lines[-1] += f' {typed}'
+        else:
+            lines.append(f'    {typed}')
+        previous = word
+    return ' \\\n'.join(lines)
 
 
 def run(user: identity.Identity, *arguments: str) -> str:
@@ -74,20 +64,43 @@ def run(user: identity.Identity, *arguments: str) -> str:
     """
     from openstackclient import shell
 
-    output, errors = io.StringIO(), io.StringIO()
-    with (_as_a_new_process(user.environment()),
-          contextlib.redirect_stdout(output),
-          contextlib.redirect_stderr(errors)):
-        try:
-            status = shell.main(list(arguments))
-        except SystemExit as exit:  # argparse, on a bad command line
-            status = exit.code
+    with (tempfile.TemporaryFile() as output,
+          tempfile.TemporaryFile() as errors):
+        child = os.fork()
+        if not child:
+            _be_the_client(shell.main, user, arguments, output.fileno(),
+                           errors.fileno())
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        said, wrong = (_content(file) for file in (output, errors))
     if status:
-        raise CommandFailed(errors.getvalue().strip()
-                            or output.getvalue().strip())
-    return output.getvalue()
+        raise CommandFailed(wrong.strip() or said.strip()
+                            or f'exit status {status}')
+    return said
 
 
-def get(user: identity.Identity, *arguments: str) -> typing.Any:
-    """Run a command and return what it says in JSON."""
-    return json.loads(run(user, *arguments, '-f', 'json'))
+def _content(file: typing.BinaryIO) -> str:
+    file.seek(0)
+    return file.read().decode()
+
+
+def _be_the_client(main: typing.Callable[[list[str]], int],
+                   user: identity.Identity, arguments: typing.Sequence[str],
+                   output: int, errors: int) -> typing.NoReturn:
+    status: typing.Any = 1
+    try:
+        environment = process.clean_environment() | user.environment()
+        os.environ.clear()
+        os.environ.update(environment, CLIFF_MAX_TERM_WIDTH=_WIDTH)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(output, 1)
+        os.dup2(errors, 2)
+        sys.stdout, sys.stderr = os.fdopen(1, 'w'), os.fdopen(2, 'w')
+        sys.argv[:] = ['openstack', *arguments]
+        status = main(list(arguments))
+    except SystemExit as leaving:  # argparse, after a bad command line
+        status = leaving.code
+    except BaseException:
+        traceback.print_exc()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status if isinstance(status, int) else 1)

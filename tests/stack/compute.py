@@ -94,6 +94,17 @@ class Compute:
         self.complete(attachment)
         return attachment
 
+    def join(self, volume: str, server: str, host: Host) -> str:
+        """Attach at a second host, the destination of a live migration.
+
+        Nova gives the connector with the creation there: an update is not
+        allowed while the volume is connected to another host.
+        """
+        attachment = self._attachments.create(volume, host.connector(),
+                                              server)['id']
+        self.complete(attachment)
+        return attachment
+
     def detach(self, attachment: str) -> None:
         """End an attachment; the host has disconnected before."""
         self._attachments.delete(attachment)

@@ -25,9 +25,14 @@ from tests.stack import identity
 from tests.stack import stack
 
 
-def end_on_terminate() -> None:
-    """Let SIGTERM end everything in order, as Ctrl-C does."""
+def end_on_signals() -> None:
+    """Let SIGTERM and SIGINT end everything in order.
+
+    Of the two Python handles the second, unless a shell has started it in
+    the background.
+    """
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _write(path: pathlib.Path, text: str) -> pathlib.Path:

@@ -50,7 +50,8 @@ class Keystone:
             'fernet_receipts': {'key_repository': self.folder / 'receipts'},
             'credential': {'key_repository': self.folder / 'credential'},
             # Nobody attacks these passwords: the cheapest hash will do.
-            'identity': {'password_hash_rounds': 4},
+            'identity': {'password_hash_rounds': 4,
+                         'max_password_length': 72},
             'oslo_messaging_notifications': {'driver': 'noop'},
         })
         return process.Process(

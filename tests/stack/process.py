@@ -93,9 +93,15 @@ class Process:
                              f'{self.tail()}')
 
     def tail(self, lines: int = 40) -> str:
-        """Return the end of the log, with its path."""
-        text = self.log.read_text(errors='replace').splitlines()[-lines:]
-        return '\n'.join([f'--- {self.log}', *text, '---'])
+        """Return the end of the log, with its path.
+
+        Warnings and errors if there are any, else whatever there is.
+        """
+        text = self.log.read_text(errors='replace').splitlines()
+        trouble = [line for line in text
+                   if ' INFO ' not in line and 'eprecated' not in line]
+        return '\n'.join([f'--- {self.log}', *(trouble or text)[-lines:],
+                          '---'])
 
     def end(self, patience: float = 5.0) -> None:
         """End the process: asked first, then without asking."""

@@ -58,7 +58,7 @@ def _perform(arguments: argparse.Namespace) -> int:
     began = time.monotonic()
     account = show.Show()
     with (emulator.EmulatorProcess(
-              emulator.Settings(nodes=3, settle=0.3)) as lightos,
+            emulator.Settings(nodes=3, settle=0.3)) as lightos,
           contextlib.ExitStack() as until_end):
         tour = shared.Tour(account, lightos)
         status = 0
@@ -97,7 +97,7 @@ def main() -> int:
         '--driver', default=backend.DRIVER, metavar='CLASS',
         help='the volume driver to show (default: %(default)s)')
     arguments = parser.parse_args()
-    keep.end_on_terminate()
+    keep.end_on_signals()
     try:
         return _perform(arguments)
     except KeyboardInterrupt:

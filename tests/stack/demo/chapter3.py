@@ -64,6 +64,7 @@ def walk(tour: shared.Tour) -> None:
     show.check('the same claims signed with another key', answer.status, 401)
     answer = call(tour, tour.api, 'GET', '/projects/default/volumes')
     show.check('another project with this token', answer.status, 403)
+    tour.lightos.clear_records()
 
 
 def give_credential(tour: shared.Tour, tenant: cluster.Tenant) -> None:

@@ -58,14 +58,14 @@ def _attach(tour: shared.Tour, nova: compute.Compute, volume: str,
     show.check('the volume in Cinder', _status(tour, volume), 'reserved')
     tour.check_access(volume, shared.CLOSED, shared.CLOSED)
 
-    show.said('nova-compute: PUT /v3/attachments/'
-              f'{attachment} with the connector of {HOST_A.name}')
+    show.said(f'nova-compute on {HOST_A.name}: PUT /v3/attachments/'
+              f'{attachment}\n    with its connector')
     connection = nova.connect(attachment, HOST_A)
     tour.check_access(volume, [HOST_A.nqn], _addresses(HOST_A))
     _check_connection(tour, volume, connection)
 
-    show.said(f'nova-compute: POST /v3/attachments/{attachment}/action '
-              'os-complete')
+    show.said(f'nova-compute on {HOST_A.name}: POST /v3/attachments/'
+              f'{attachment}/action\n    os-complete')
     nova.complete(attachment)
     tour.openstack(tour.user, 'volume', 'show', volume, '-c', 'name',
                    '-c', 'status', '-c', 'size', '-c', 'type')
@@ -105,10 +105,10 @@ def _extend(tour: shared.Tour, volume: str) -> None:
 def _copy(tour: shared.Tour, volume: str) -> None:
     show, user = tour.show, tour.user
     show.step('Snapshot, volume from the snapshot, clone')
-    tour.openstack(user, 'volume', 'snapshot', 'create', '--force',
-                   '--volume', volume, 'Snap1', '-c', 'id', '-c', 'name',
-                   '-c', 'size', '-c', 'status')
-    snapshot = tour.volumes.client.volume_snapshots.find(name='Snap1').id
+    tour.openstack(user, '--os-volume-api-version', '3.66', 'volume',
+                   'snapshot', 'create', '--volume', volume, 'Snap1',
+                   '-c', 'id', '-c', 'name', '-c', 'size', '-c', 'status')
+    snapshot = tour.volumes.client.volume_snapshots.list()[0].id
     tour.volumes.settled_snapshot(snapshot)
     found = tour.holds('snapshots')
     show.check('the snapshots on the cluster',
@@ -139,12 +139,14 @@ def _migrate(tour: shared.Tour, nova: compute.Compute, volume: str,
              server: str, source: str) -> str:
     show = tour.show
     show.step('A second host, as in live migration; then the first leaves')
-    destination = nova.attach(volume, server, HOST_B)
-    show.said(f'{HOST_B.name} is connected too')
+    show.said(f'nova-compute on {HOST_B.name}: POST /v3/attachments with '
+              'its connector')
+    destination = nova.join(volume, server, HOST_B)
     tour.check_access(volume, [HOST_A.nqn, HOST_B.nqn],
                       _addresses(HOST_A, HOST_B))
+    show.said(f'nova-compute on {HOST_A.name}: DELETE /v3/attachments/'
+              f'{source}')
     nova.detach(source)
-    show.said(f'{HOST_A.name} is disconnected')
     tour.check_access(volume, [HOST_B.nqn], _addresses(HOST_B))
     show.check('the volume in Cinder', _status(tour, volume), 'in-use')
     return destination
@@ -154,6 +156,8 @@ def _detach(tour: shared.Tour, nova: compute.Compute, volume: str,
             attachment: str) -> None:
     show = tour.show
     show.step('Detach')
+    show.said(f'nova-compute on {HOST_B.name}: DELETE /v3/attachments/'
+              f'{attachment}')
     nova.detach(attachment)
     tour.check_access(volume, shared.CLOSED, shared.CLOSED)
     tour.volumes.settled(volume)

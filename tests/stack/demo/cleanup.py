@@ -38,5 +38,4 @@ def walk(tour: shared.Tour) -> None:
                   lambda: not tour.holds(kind))
     show.check('the volumes on the cluster', tour.holds(), [])
     show.check('the snapshots on the cluster', tour.holds('snapshots'), [])
-    show.check('requests that a careful client would not have sent',
-               tour.lightos.complaints(), [])
+    tour.check_careful()

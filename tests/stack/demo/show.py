@@ -51,7 +51,7 @@ class Show:
                                   subsequent_indent='  '))
 
     def said(self, text: str) -> None:
-        """Show what somebody typed or answered."""
+        """Show what somebody did, typed or answered."""
         self._print(textwrap.indent(text.rstrip(), '    '))
 
     def data(self, what: str, value: typing.Any) -> None:
@@ -76,8 +76,11 @@ class Show:
         if found != wanted:
             raise Failed(f'{what}: {found!r}, but it must be {wanted!r}')
         self.checks += 1
-        shown = '' if isinstance(wanted, bool) else f': {_plain(wanted)}'
-        self._print(f'  ok  {what}{shown}')
+        shown = '' if wanted is True else f': {_plain(wanted)}'
+        self._print(textwrap.fill(f'ok  {what}{shown}', 94,
+                                  initial_indent='  ',
+                                  subsequent_indent='      ',
+                                  break_on_hyphens=False))
 
     def wait(self, what: str, ready: typing.Callable[[], bool],
              timeout: float = 60.0) -> None:
@@ -106,6 +109,9 @@ class Show:
 
 
 def _plain(value: typing.Any) -> str:
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return ', '.join(sorted(map(str, value))) or 'none'
+    if isinstance(value, dict):
+        return ', '.join(f'{name} {_plain(item)}'
+                         for name, item in value.items())
+    if isinstance(value, (list, tuple)):
+        return ', '.join(map(_plain, value)) or 'none'
     return str(value)

@@ -79,7 +79,8 @@ class Tour:
 
     def volume_id(self, name: str) -> str:
         """Return the id of the user's volume of that name."""
-        return self.volumes.client.volumes.find(name=name).id
+        return self.volumes.client.volumes.list(
+            search_opts={'name': name})[0].id
 
     def holds(self, kind: str = 'volumes') -> list[dict[str, typing.Any]]:
         """Return what the cluster has in the project."""
@@ -88,9 +89,11 @@ class Tour:
 
     def on_cluster(self, volume_id: str) -> dict[str, typing.Any]:
         """Return the cluster's volume for that of Cinder."""
-        name = f'volume-{volume_id}'
-        found = [item for item in self.holds() if item['name'] == name]
-        self.show.check(f'the cluster holds {name}', len(found), 1)
+        found = [item for item in self.holds()
+                 if item['name'] == f'volume-{volume_id}']
+        if len(found) != 1:
+            raise show.Failed(f'the cluster has {len(found)} volumes by the '
+                              f'name of volume-{volume_id}')
         return found[0]
 
     def show_cluster(self) -> None:
@@ -102,31 +105,44 @@ class Tour:
                 str(item['replicaCount']), item['compression'],
                 item['state'], *(_access(item, name)
                                  for name in ('acl', 'IPAcl')))))
-             for item in self.holds()], _COLUMNS)
+             for item in sorted(self.holds(), key=lambda it: it['name'])],
+            _COLUMNS)
 
     def check_volume(self, volume_id: str, size: int, replicas: int,
-                     compression: bool) -> dict[str, typing.Any]:
+                     compression: bool) -> None:
         """Check a volume on the cluster against what was asked for."""
         item = self.on_cluster(volume_id)
-        check = self.show.check
-        check('its project', item['projectName'], PROJECT)
-        check('its size in GiB', int(item['size']) / GIB, size)
-        check('its replicas', item['replicaCount'], replicas)
-        check('its compression', item['compression'],
-              str(compression).lower())
-        check('its state', item['state'], 'Available')
-        return item
+        self.show.check(f'the cluster has {item["name"]}', {
+            'project': item['projectName'],
+            'GiB': int(item['size']) / GIB,
+            'replicas': item['replicaCount'],
+            'compression': item['compression'],
+            'state': item['state'],
+        }, {
+            'project': PROJECT,
+            'GiB': size,
+            'replicas': replicas,
+            'compression': str(compression).lower(),
+            'state': 'Available',
+        })
 
     def check_access(self, volume_id: str, nqns: typing.Iterable[str],
                      addresses: typing.Iterable[str]) -> None:
-        """Check who the cluster lets at a volume: exactly these."""
+        """Check whom the cluster lets at a volume: exactly these."""
         item = self.on_cluster(volume_id)
-        self.show.check('its ACL', sorted(item['acl']['values']),
-                        sorted(nqns))
-        self.show.check('its IP ACL', sorted(item['IPAcl']['values']),
-                        sorted(addresses))
+        self.show.check(
+            'it lets in', {'NQN': sorted(item['acl']['values']),
+                           'address': sorted(item['IPAcl']['values'])},
+            {'NQN': sorted(nqns), 'address': sorted(addresses)})
+
+    def check_careful(self) -> None:
+        """Check what Cinder has sent to the cluster since the last time."""
+        self.show.check(
+            'requests of Cinder that a careful client would not have sent',
+            self.lightos.complaints(), [])
 
 
 def _access(item: dict[str, typing.Any], name: str) -> str:
-    return ' '.join(value.removeprefix('nqn.2014-08.org.nvmexpress:')
+    return ' '.join(f'nqn...{value[-12:]}' if value.startswith('nqn')
+                    else value
                     for value in item.get(name, {}).get('values', ()))
