@@ -233,14 +233,11 @@ class Emulator:
 
     def edit_snapshot(self, uuid: str, **fields: Any) -> None:
         """Set a snapshot's fields, by their names in Snapshot."""
-        def apply(item: Any, changes: dict[str, Any]) -> None:
-            for name, value in changes.items():
-                setattr(item, name, value)
-
         with self._cluster.lock:
             self._cluster.advance()
             snapshot = self._cluster.snapshots.store.get(uuid)
-            self._edit(snapshot, snapshots.Snapshot, fields, apply)
+            self._edit(snapshot, snapshots.Snapshot, fields,
+                       self._cluster.snapshots.apply)
 
     def _edit(self, item: Any, kind: Any, fields: dict[str, Any],
               apply: Callable[[Any, dict[str, Any]], None]) -> None:

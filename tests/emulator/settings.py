@@ -116,7 +116,7 @@ class Settings:
         0.0, 'how often a GET shows an Available volume as Migrating')
     follower_lag: float = _switch(
         0.0, 'unknown 30: seconds for which the other endpoints still show '
-        'the state before a change')
+        'what an object was before a change, while it is there')
     seed: int = _switch(0, 'of everything random here')
 
     # Who may read what (1.7).

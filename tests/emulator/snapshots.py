@@ -119,6 +119,19 @@ class Snapshots:
 
         cluster.later(snapshot, 'snapshot', finish)
 
+    def apply(self, snapshot: Snapshot, changes: dict[str, Any]) -> None:
+        """Set fields at once."""
+        source = self._cluster.volumes.store.get(snapshot.source_uuid)
+        if (snapshot.state == volumes.CREATING and 'state' in changes and
+                source):
+            # Nobody waits for its creation any more.
+            source.snapshots_creating -= 1
+        for name, value in changes.items():
+            if name == 'name':
+                self.store.rename(snapshot, value)
+            else:
+                setattr(snapshot, name, value)
+
     def _expire(self, snapshot: Snapshot) -> None:
         if snapshot.state == volumes.AVAILABLE:
             self.delete(snapshot)

@@ -202,9 +202,10 @@ class Volumes:
         self._account(volume, -1)
         self._cluster.return_nsid(volume.nsid)
         source = volume.source_snapshot_uuid
-        if source:
-            self.clones[source].discard(volume.uuid)
-            if not self.clones[source]:
+        clones = self.clones.get(source)
+        if clones is not None:
+            clones.discard(volume.uuid)
+            if not clones:
                 del self.clones[source]
                 self._cluster.snapshots.clones_gone(source)
 

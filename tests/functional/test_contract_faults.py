@@ -343,6 +343,24 @@ class EndpointTest(base.ContractTest):
         self.assertRaises(ValueError, self.lightos.edit_volume,
                           volume['UUID'], colour='red')
 
+    def test_edit_snapshot(self) -> None:
+        self.lightos.set_settings(snapshot_settle=60)
+        volume = self.volume()
+        snapshot = self.snapshot(volume)
+        self.lightos.edit_snapshot(
+            snapshot['UUID'], state='Failed', name='t')
+        self.assertEqual('Failed', self.get(
+            '/projects/default/snapshots/?Name=t')['state'])
+        # Its volume can be snapshotted again.
+        self.snapshot(volume)
+
+    def test_mute_clients_keep_nobody_out(self) -> None:
+        for _time in range(3):
+            plain = socket.create_connection((
+                self.lightos.addresses[2], self.lightos.port))
+            self.addCleanup(plain.close)
+        self.get('/version', node=2)
+
     def test_nothing_is_left_behind(self) -> None:
         before = set(threading.enumerate())
         lightos = emulator.Emulator(emulator.Settings(threads=4))
