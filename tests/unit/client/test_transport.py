@@ -1,0 +1,246 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import http
+import json
+import logging
+import os
+import traceback
+import unittest
+from unittest import mock
+import urllib.parse
+
+import ddt
+import hypothesis
+from hypothesis import strategies as st
+
+from lightos_cinder.client import errors
+from lightos_cinder.client import tls
+from lightos_cinder.client import transport
+from tests.unit.client import scripted
+
+Reply = scripted.Reply
+
+
+class PathTest(unittest.TestCase):
+
+    def test_segments_are_joined(self):
+        self.assertEqual('/api/v2/projects/default/volumes',
+                         transport.path('projects', 'default', 'volumes'))
+
+    @hypothesis.given(st.lists(st.text(), min_size=1, max_size=4))
+    def test_any_text_stays_one_segment_or_is_refused(self, segments):
+        """Defect 32: nothing in a name leads to another path."""
+        try:
+            path = transport.path(*segments)
+        except errors.InvalidRequest:
+            self.assertTrue({'', '.', '..'} & set(segments))
+            return
+        split = urllib.parse.urlsplit('https://host' + path)
+        self.assertEqual(('', ''), (split.query, split.fragment))
+        self.assertEqual(
+            ['', 'api', 'v2'] + segments,
+            [urllib.parse.unquote(part) for part in split.path.split('/')])
+
+
+@ddt.ddt
+class RequestTest(scripted.TransportTestCase):
+
+    def test_goes_to_the_path_with_the_query_encoded(self):
+        """Defect 32: the query is encoded."""
+        self.request(query={'name': 'a&b=c d', 'limit': '1000'})
+        url = urllib.parse.urlsplit(self.adapter.requests[0].url)
+        self.assertEqual('/api/v2/x', url.path)
+        self.assertEqual({'name': ['a&b=c d'], 'limit': ['1000']},
+                         urllib.parse.parse_qs(url.query))
+
+    def test_carries_its_body_as_json(self):
+        self.request('POST', body={'size': '4096'})
+        sent = self.adapter.requests[0]
+        self.assertEqual('application/json', sent.headers['Content-Type'])
+        self.assertEqual({'size': '4096'}, json.loads(sent.body))
+
+    def test_a_reading_has_no_body(self):
+        self.request()
+        self.assertIsNone(self.adapter.requests[0].body)
+
+    def test_bears_the_token(self):
+        self.request(project='default')
+        headers = self.adapter.requests[0].headers
+        self.assertEqual('Bearer ' + scripted.TOKEN,
+                         headers['Authorization'])
+        self.assertEqual('lightos-cinder/test', headers['User-Agent'])
+
+    def test_bears_nothing_where_there_is_no_token(self):
+        self.transport = self.make(token=None)
+        self.request()
+        self.assertNotIn('Authorization', self.adapter.requests[0].headers)
+
+    @ddt.data('17', '0', '"quoted"', 'W/"odd, value"')
+    def test_the_etag_is_sent_as_it_was_read(self, etag):
+        self.request('PUT', body={}, etag=etag)
+        self.assertEqual(etag, self.adapter.requests[0].headers['If-Match'])
+
+    @ddt.data('', None)
+    def test_no_etag_sends_no_condition(self, etag):
+        self.request('PUT', body={}, etag=etag)
+        self.assertNotIn('If-Match', self.adapter.requests[0].headers)
+
+    def test_ipv6_addresses_are_put_in_brackets(self):
+        endpoint = scripted.endpoints.Endpoint('fd00::1', 443)
+        self.seeds = (endpoint,)
+        self.adapter.tell(endpoint, Reply())
+        self.transport = self.make()
+        self.request()
+        self.assertTrue(self.adapter.requests[0].url.startswith(
+            'https://[fd00::1]'))
+
+    def test_no_single_request_outlasts_its_time_or_the_operation(self):
+        self.request()
+        self.clock.advance(90)
+        self.request()
+        self.clock.advance(7)
+        self.request()
+        self.clock.advance(50)
+        self.request()
+        self.assertEqual([(5, 30), (5, 10), (3, 3), (1, 1)],
+                         [sent['timeout'] for sent in
+                          self.adapter.sent_with])
+
+    def test_a_cookie_is_never_sent_back(self):
+        self.adapter.tell(scripted.A, Reply(headers={
+            'Set-Cookie': 'session=1; Path=/'}))
+        self.request()
+        self.request()
+        self.assertNotIn('Cookie', self.adapter.requests[1].headers)
+
+    def test_a_redirection_is_not_followed(self):
+        """Defect 33: the token goes nowhere that was not configured."""
+        self.adapter.tell(scripted.A, Reply(
+            302, headers={'Location': 'https://10.0.0.2/elsewhere'}))
+        self.assertRaises(errors.BadRequest, self.request)
+        self.assertEqual([scripted.A], self.adapter.asked())
+
+    @ddt.data('HTTPS_PROXY', 'ALL_PROXY', 'REQUESTS_CA_BUNDLE',
+              'CURL_CA_BUNDLE')
+    def test_the_environment_changes_nothing(self, name):
+        """Defect 33: what is verified is what was configured."""
+        self.transport = self.make(trust=tls.Trust(verify=True,
+                                                   ca_file='/ours.pem'))
+        with mock.patch.dict(os.environ, {name: 'http://127.0.0.1:9'}):
+            self.request()
+        sent = self.adapter.sent_with[0]
+        self.assertEqual('/ours.pem', sent['verify'])
+        self.assertFalse(sent['proxies'])
+
+    def test_closing_closes_the_pool(self):
+        self.transport.close()
+        self.assertTrue(self.adapter.closed)
+
+
+@ddt.ddt
+class ReplyTest(scripted.TransportTestCase):
+
+    def test_a_json_object_is_the_reply(self):
+        self.adapter.tell(scripted.A, Reply(body={'UUID': 'v1'}))
+        self.assertEqual({'UUID': 'v1'}, self.request())
+
+    @ddt.data(b'', b'[]', b'"text"', b'null', b'3', b'<html></html>',
+              b'{"cut": ', b'\xff\xfe')
+    def test_success_without_an_object_has_an_unknown_outcome(self, body):
+        """Defect 13: a body that is not as expected is no crash."""
+        self.adapter.tell(scripted.A, Reply(body=body))
+        with self.assertRaises(errors.ReplyLost) as caught:
+            self.request('PUT')
+        self.assertIn(str(scripted.A), str(caught.exception))
+
+    @ddt.data((400, errors.BadRequest), (401, errors.Unauthenticated),
+              (403, errors.Forbidden), (404, errors.NotFound),
+              (501, errors.Unimplemented), (201, errors.BadRequest))
+    @ddt.unpack
+    def test_a_refusal_is_final_and_in_the_clusters_own_words(self, status,
+                                                              kind):
+        """Defect 29: what is refused for good is asked once."""
+        self.adapter.tell(scripted.A, Reply(status, {'message': 'so it is'}))
+        with self.assertRaises(kind) as caught:
+            self.request()
+        self.assertIn('so it is', str(caught.exception))
+        self.assertEqual(1, len(self.adapter.requests))
+        self.assertEqual([], self.clock.pauses)
+
+    def test_a_page_of_text_is_an_error_too(self):
+        """Defect 13: a 502 with HTML is no crash."""
+        self.adapter.tell(scripted.A, Reply(502, b'<html>Bad Gateway</html>'))
+        with self.assertRaises(errors.ServerError) as caught:
+            self.request('PUT')
+        self.assertIn('Bad Gateway', str(caught.exception))
+
+    @ddt.data(
+        (scripted.refused, errors.Unreachable),
+        (scripted.black_hole, errors.Unreachable),
+        (scripted.untrusted, errors.Untrusted),
+        (scripted.no_reply, errors.ReplyLost),
+        (scripted.reset, errors.ReplyLost),
+        (scripted.cut_short, errors.ReplyLost),
+        (scripted.unforeseen, errors.ReplyLost),
+    )
+    @ddt.unpack
+    def test_a_failure_tells_whether_anything_was_sent(self, failure, kind):
+        """Defect 26: "refused" and "no reply" are not the same."""
+        for endpoint in self.seeds:
+            self.adapter.tell(endpoint, failure())
+        with self.assertRaises(errors.LightOSError) as caught:
+            self.request('PUT')
+        self.assertIs(kind, type(caught.exception))
+
+
+@ddt.ddt
+class SecretsTest(scripted.TransportTestCase):
+    """Nothing that an operator may pass on holds the token."""
+
+    def everything_said(self, **options):
+        """Logs at the lowest level, and the error if there is one."""
+        said = []
+        with self.assertLogs(level=logging.DEBUG) as logs:
+            try:
+                self.request(**options)
+            except errors.LightOSError as error:
+                said += [str(error), repr(error), repr(vars(error))]
+                said += traceback.format_exception(type(error), error,
+                                                   error.__traceback__)
+        said += logs.output + [repr(self.transport)]
+        return '\n'.join(said)
+
+    @ddt.data(Reply(), Reply(401), Reply(500, b'text'), Reply(body=b''),
+              scripted.refused(), scripted.no_reply(), scripted.reset(),
+              scripted.untrusted(), scripted.unforeseen())
+    def test_the_token_is_never_told(self, outcome):
+        for endpoint in self.seeds:
+            self.adapter.tell(endpoint, outcome)
+        said = self.everything_said(method='PUT', body={'size': '4096'})
+        self.assertIn('/api/v2/x', said)
+        for part in scripted.TOKEN.split('.'):
+            self.assertNotIn(part, said)
+
+    def test_a_token_that_cannot_be_sent_is_not_told_either(self):
+        self.transport = self.make(
+            token=scripted.TOKEN.replace('.', '.\n', 1))
+        said = self.everything_said(method='PUT')
+        for part in scripted.TOKEN.split('.'):
+            self.assertNotIn(part, said)
+
+    def test_a_log_line_tells_request_status_and_duration(self):
+        self.adapter.tell(scripted.A, Reply(takes=1.5))
+        said = self.everything_said(query={'name': 'volume-1'})
+        for text in ('GET https://10.0.0.1:443/api/v2/x', 'volume-1',
+                     '%d' % http.HTTPStatus.OK, '1.500 s'):
+            self.assertIn(text, said)
