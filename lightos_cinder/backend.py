@@ -106,8 +106,20 @@ class Backend:
         :raises TooManyAddresses: if the IP ACL cannot hold them all
         """
         known = tuple(others)
-        return self._reach(ref, lambda access: acl.grant(
-            access, host, known, self._use_ip_acl))
+        was_inside = True
+
+        def wanted(access: acl.Access) -> acl.Access:
+            nonlocal was_inside
+            was_inside = was_inside and host.nqn in access.acl
+            return acl.grant(access, host, known, self._use_ip_acl)
+
+        client = self._client()
+        try:
+            return self._reach(client, ref, wanted)
+        except client_errors.LightOSError as error:
+            if not was_inside:
+                self._show_out_again(client, ref, host, known, error)
+            raise
 
     def revoke(self, ref: naming.Ref, host: acl.Host,
                others: Iterable[acl.Host]) -> models.Volume:
@@ -116,13 +128,14 @@ class Backend:
         :param others: the hosts that Cinder knows to be attached still
         """
         known = tuple(others)
-        return self._reach(ref, lambda access: acl.revoke(
+        return self._reach(self._client(), ref, lambda access: acl.revoke(
             access, host, known, self._use_ip_acl))
 
     def revoke_all(self, ref: naming.Ref) -> models.Volume:
         """Have nobody in the access lists."""
-        return self._reach(ref, lambda access: access if access.closed
-                           else acl.shut_out(access, self._use_ip_acl))
+        return self._reach(
+            self._client(), ref, lambda access: access if access.closed
+            else acl.shut_out(access, self._use_ip_acl))
 
     def create_snapshot(self, ref: naming.Ref, source: naming.Ref
                         ) -> models.Snapshot:
@@ -217,7 +230,8 @@ class Backend:
                         '%s could not be deleted and will expire by itself: '
                         '%s', ref.cinder_id, ref.name, ref.project, error)
 
-    def _reach(self, ref: naming.Ref,
+    @staticmethod
+    def _reach(client: api.LightOSClient, ref: naming.Ref,
                wanted: Callable[[acl.Access], acl.Access]) -> models.Volume:
         def change(volume: models.Volume) -> Optional[Mapping[str, Any]]:
             present = acl.Access(volume.acl, volume.ip_acl)
@@ -226,4 +240,17 @@ class Backend:
                 return None
             return api.opened(access.acl, access.ip_acl)
 
-        return lifecycle.of_volume(self._client(), ref).change(change)
+        return lifecycle.of_volume(client, ref).change(change)
+
+    def _show_out_again(self, client: api.LightOSClient, ref: naming.Ref,
+                        host: acl.Host, known: Iterable[acl.Host],
+                        cause: client_errors.LightOSError) -> None:
+        """Undo a grant that failed but may have been carried out."""
+        try:
+            self._reach(client.renewed(lifecycle.TIDY_TIMEOUT), ref,
+                        lambda access: acl.revoke(access, host, known,
+                                                  self._use_ip_acl))
+        except client_errors.LightOSError as error:
+            LOG.error('Volume %s may be open to host %s, though attaching '
+                      'it failed (%s), and so did closing it again: %s',
+                      ref.cinder_id, host.nqn, cause, error)

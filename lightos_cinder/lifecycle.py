@@ -45,7 +45,7 @@ Check = Mapping[str, tuple[Any, Any]]
 _PACE = polling.Pace()
 
 #: Seconds for tidying up after an operation whose own time may be over.
-_TIDY_TIMEOUT = 10
+TIDY_TIMEOUT = 10
 
 
 def _again(error: BaseException) -> bool:
@@ -81,18 +81,27 @@ class Lifecycle(Generic[Model]):
 
         An object that has the UUID but not the name is another one: Cinder
         copies the provider_id of a volume onto temporary volumes.
+
+        :raises Different: if it is there under a name nobody knows
         """
         ref = self._ref
+        other: Optional[Model] = None
         if ref.uuid:
             try:
-                found = self._collection.get(ref.project, ref.uuid)
-                if found.name == ref.name:
-                    return found
+                other = self._collection.get(ref.project, ref.uuid)
+                if other.name == ref.name:
+                    return other
             except client_errors.NotFound:
                 pass
         # Also the proof that the project is there and open to us: where it
         # is not, "not found" would not be the cluster's word on the object.
-        return self._remember(self._collection.find(ref.project, ref.name))
+        found = self._collection.find(ref.project, ref.name)
+        if not found and other and not naming.is_of_cinder(other.name):
+            # Not that of another volume: somebody renamed this one, or
+            # adopted it. Neither "gone" nor surely ours to delete.
+            raise errors.Different('%s is named %s on the cluster'
+                                   % (self, other.name))
+        return self._remember(found)
 
     def find(self) -> Model:
         """The object, which shall be there and stay.
@@ -115,14 +124,14 @@ class Lifecycle(Generic[Model]):
         :param check: compares what was asked for with an object
         :raises Different: if there is one of that name that is not as asked
         """
-        # Whether what carries the name now may be of our making.
-        ours = False
+        made: Optional[Model] = None
+        # Whether what carries the name now may be, or is, of our making.
+        maybe_ours = ours = False
         try:
-            made: Optional[Model] = None
             for attempt in polling.retrying(self._client.deadline, _PACE,
                                             _again):
                 with attempt:
-                    if ours:
+                    if maybe_ours:
                         made = self._adopt(check)
                     if made is None:
                         try:
@@ -135,8 +144,8 @@ class Lifecycle(Generic[Model]):
                                     'the name of %s is held, and no longer '
                                     'shown' % self)
                         except client_errors.LightOSError as error:
-                            ours |= (error.outcome
-                                     is client_errors.Outcome.UNKNOWN)
+                            maybe_ours |= (error.outcome is
+                                           client_errors.Outcome.UNKNOWN)
                             raise
             assert made is not None
             self._remember(made)
@@ -145,7 +154,10 @@ class Lifecycle(Generic[Model]):
             return made
         except client_errors.LightOSError as error:
             if ours:
-                self.tidy(error)
+                self._tidy(error)
+            elif maybe_ours and not isinstance(error, errors.Different):
+                # Only if it is as asked: anything else was there before.
+                self._tidy(error, check)
             raise
 
     def change(self: 'Lifecycle[models.Volume]',
@@ -223,22 +235,27 @@ class Lifecycle(Generic[Model]):
                 polling.wait_until(self._going, bool, self._client.deadline,
                                    '%s to be deleted' % self, _PACE)
 
-    def tidy(self, cause: client_errors.LightOSError) -> None:
-        """Delete what a failed operation leaves; never fail for that.
+    def renewed(self) -> 'Lifecycle[Model]':
+        """The same object, with a little time of its own to tidy up."""
+        return Lifecycle(self._client.renewed(TIDY_TIMEOUT), self._pick,
+                         self._ref)
 
-        :param cause: why the operation failed
+    def _tidy(self, cause: client_errors.LightOSError,
+              check: Optional[Callable[[Model], Check]] = None) -> None:
+        """Delete what a failed creation leaves; never fail for that.
+
+        :param check: tells an object that must not be touched
         """
+        tidier = self.renewed()
         try:
-            self.renewed().delete()
+            found = tidier.locate() if check else None
+            if check and found:
+                self._compare(found, check)
+            tidier.delete()
         except client_errors.LightOSError as error:
             LOG.error('%s may be left on the cluster, where its creation '
                       'failed (%s) and so did its deletion: %s', self, cause,
                       error)
-
-    def renewed(self) -> 'Lifecycle[Model]':
-        """The same object, with a little time of its own to tidy up."""
-        return Lifecycle(self._client.renewed(_TIDY_TIMEOUT), self._pick,
-                         self._ref)
 
     def _adopt(self, check: Callable[[Model], Check]) -> Optional[Model]:
         """The object that holds the name, if it is what was asked for."""

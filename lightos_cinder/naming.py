@@ -13,9 +13,12 @@
 """Names of Cinder's objects on the cluster, and where they are."""
 
 import dataclasses
+import re
 from typing import Any
 from typing import Optional
 import uuid
+
+_UUID = re.compile('[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}')
 
 # An extra spec left out means this project, which every cluster has.
 DEFAULT_PROJECT = 'default'
@@ -58,6 +61,15 @@ def parse_provider_id(text: Optional[str]
         return None, None
     return (words[0] if words else None,
             words[1] if len(words) == 2 else None)
+
+
+def is_of_cinder(name: str) -> bool:
+    """Whether a name on the cluster is one that Cinder gave.
+
+    However volume_name_template and snapshot_name_template are set, they
+    put an id into a name.
+    """
+    return bool(_UUID.search(name))
 
 
 def volume_ref(volume: Any, type_project: str) -> Ref:

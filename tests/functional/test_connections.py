@@ -354,3 +354,36 @@ class ExportTestCase(base.DriverTestCase):
         self.driver.create_export(self.context, volume, base.connector())
         self.driver.remove_export(self.context, volume)
         self.assertEqual([], self.calls())
+
+
+class FailedAttachTestCase(base.DriverTestCase):
+
+    def test_a_host_that_could_not_be_let_in_in_time_stays_out(self):
+        volume = self.created()
+        self.attached(volume, 1)
+        before = self.acls(volume)
+        self.lightos.set_settings(update_settle=3)
+        self.assertRaises(exception.VolumeBackendAPIException,
+                          self.driver.initialize_connection, volume,
+                          base.connector(2))
+        self.lightos.set_settings(update_settle=0)
+        self.assertEqual(before, self.acls(volume))
+
+    def test_a_host_that_was_inside_before_stays_inside(self):
+        volume = self.created()
+        self.attached(volume, 1)
+        moved = base.connector(1, host_ips=['198.51.100.1'])
+        self.lightos.add_fault(kind='status', status=500, code=13,
+                               message='no', method='PUT', times=None)
+        self.assertRaises(exception.VolumeBackendAPIException,
+                          self.driver.initialize_connection, volume, moved)
+        self.assertEqual([_nqn(1)], self.acls(volume)[0])
+
+    def test_a_host_that_cannot_be_shown_out_again_is_said(self):
+        volume = self.created()
+        self.lightos.set_settings(update_settle=60)
+        with self.assertLogs('lightos_cinder', 'ERROR') as logs:
+            self.assertRaises(exception.VolumeBackendAPIException,
+                              self.driver.initialize_connection, volume,
+                              base.connector())
+        self.assertIn('may be open to host %s' % _nqn(1), logs.output[-1])

@@ -280,7 +280,7 @@ class AclTest(base.ContractTest):
               ('ip_acl_ipv6', False, ['2001:db8::1'], 400),
               ('ip_acl_zones', True, ['fe80::1%eth0'], 200),
               ('ip_acl_mapped', False, ['::ffff:192.0.2.1'], 400),
-              ('empty_ip_acl_allow_none', False, ['ALLOW_NONE'], 400))
+              ('ip_acl_allow_none', False, ['ALLOW_NONE'], 400))
     @ddt.unpack
     def test_unknown_19_switches(self, switch: str, value: Any,
                                  values: list[str], status: int) -> None:

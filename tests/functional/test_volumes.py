@@ -79,6 +79,15 @@ class CreateTestCase(base.DriverTestCase):
                          id=volume_id)
         self.assertEqual(before, self.on_cluster(first))
 
+    def test_what_was_there_before_is_not_tidied_away(self):
+        volume_id = str(uuid.uuid4())
+        first = self.created(id=volume_id)
+        self.lightos.add_fault(kind='reset', method='POST', when='after',
+                               times=1)
+        self.assertRaises(exception.VolumeBackendAPIException,
+                          self.created, size=9, id=volume_id)
+        self.on_cluster(first)
+
     def test_a_volume_of_that_name_that_is_open_is_not_taken(self):
         volume = self.created()
         self.driver.initialize_connection(volume, base.connector())
@@ -209,6 +218,14 @@ class DeleteTestCase(base.DriverTestCase):
         temporary = self.volume(provider_id=source.provider_id)
         self.driver.delete_volume(temporary)
         self.assertEqual([source.name], self.names())
+
+    def test_a_volume_that_was_renamed_is_neither_gone_nor_deleted(self):
+        volume = self.created()
+        self.lightos.edit_volume(self.on_cluster(volume)['UUID'],
+                                 name='precious')
+        self.assertRaisesRegex(exception.VolumeBackendAPIException,
+                               'precious', self.driver.delete_volume, volume)
+        self.assertEqual(['precious'], self.names())
 
     @ddt.data((401, 16), (403, 7), (500, 13), (503, 14))
     @ddt.unpack
