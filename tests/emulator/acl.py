@@ -55,7 +55,7 @@ def addresses(values: Sequence[str],
     if settings.ip_acl_limit and len(unique) > settings.ip_acl_limit:
         raise errors.invalid(
             'IPAcl has more than %d entries' % settings.ip_acl_limit)
-    if unique == [ALLOW_NONE] and not settings.empty_ip_acl_allow_none:
+    if unique == [ALLOW_NONE] and not settings.ip_acl_allow_none:
         raise errors.invalid('IPAcl must name an address')
     if unique[0] not in SENTINELS:
         for value in unique:

@@ -181,8 +181,8 @@ class Settings:
         False, 'unknown 19: IPv6 zone ids accepted')
     ip_acl_mapped: bool = _switch(
         True, 'unknown 19: IPv4-mapped IPv6 accepted')
-    empty_ip_acl_allow_none: bool = _switch(
-        True, 'unknown 20: addresses may stay restricted to nobody')
+    ip_acl_allow_none: bool = _switch(
+        True, 'unknown 20: an IP ACL of ALLOW_NONE is accepted')
     show_default_ip_acl: bool = _switch(
         True, 'unknown 21: an IP ACL that nobody set reads ALLOW_ANY')
     delete_with_acl: str = _switch(
