@@ -16,5 +16,5 @@ import hypothesis
 
 # The same examples at every run: a failure that comes and goes helps nobody.
 hypothesis.settings.register_profile(
-    'unit', derandomize=True, deadline=None, database=None, max_examples=100)
+    'unit', derandomize=True, deadline=None, database=None, max_examples=50)
 hypothesis.settings.load_profile('unit')

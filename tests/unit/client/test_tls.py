@@ -29,8 +29,8 @@ from lightos_cinder.client import errors
 from lightos_cinder.client import polling
 from lightos_cinder.client import tls
 from lightos_cinder.client import transport
-from tests.unit import fake_clock
 from tests.unit.client import loopback
+from tests.unit import fake_clock
 
 DIGEST = '0123456789abcdef' * 4
 SECRET = 'Bearer top-secret'
