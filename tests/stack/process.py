@@ -30,6 +30,9 @@ _FOREIGN = ('http_proxy', 'https_proxy', 'all_proxy', 'no_proxy',
             'requests_ca_bundle', 'curl_ca_bundle', 'ssl_cert_file',
             'ssl_cert_dir', 'pythonwarnings')
 
+_LOOK_INTERVAL = 0.2
+_NOTICE_INTERVAL = 5.0
+
 
 class StackError(Exception):
     """The stack, or a part of it, does not come up or went down."""
@@ -118,14 +121,23 @@ class Process:
 
 def wait_until(ready: typing.Callable[[], bool], what: str,
                processes: typing.Sequence[Process], timeout: float,
-               interval: float = 0.2) -> None:
-    """Wait until it is so, as long as all the processes live."""
-    deadline = time.monotonic() + timeout
+               waiting: typing.Callable[[float], None] = lambda waited: None
+               ) -> None:
+    """Wait until it is so, as long as all the processes live.
+
+    :param waiting: is told every few seconds how long it takes already.
+    """
+    began = time.monotonic()
+    notice = _NOTICE_INTERVAL
     while not ready():
         for process in processes:
             process.check()
-        if time.monotonic() > deadline:
+        waited = time.monotonic() - began
+        if waited > timeout:
             raise StackError(
                 '\n'.join([f'{what}: not within {timeout:.0f} s',
                            *(process.tail() for process in processes)]))
-        time.sleep(interval)
+        if waited > notice:
+            waiting(waited)
+            notice += _NOTICE_INTERVAL
+        time.sleep(_LOOK_INTERVAL)

@@ -136,7 +136,9 @@ class Stack:
         return folder
 
     def _wait(self, what: str, ready: typing.Callable[[], bool]) -> None:
-        process.wait_until(ready, what, self.processes, self._timeout)
+        process.wait_until(
+            ready, what, self.processes, self._timeout,
+            lambda waited: self._say(f'waiting for {what}, {waited:.0f} s'))
         self._say(f'{what} answers')
 
     def _say(self, text: str) -> None:

@@ -83,7 +83,9 @@ def _explain(tour: shared.Tour, error: Exception) -> None:
         tour.show.said(tour.stack.logs())
     if not isinstance(error, _PLAIN):
         traceback.print_exception(error, file=sys.stdout)
-    tour.show.failed(f'{type(error).__name__}: {error}')
+    summary, _, details = str(error).partition('\n')
+    tour.show.said(details)
+    tour.show.failed(f'{type(error).__name__}: {summary}')
 
 
 def main() -> int:

@@ -13,6 +13,8 @@
 
 """Chapter 4, "Configure Cinder to Use Lightbits": the backend section."""
 
+import importlib.metadata
+
 from tests.stack import backend
 from tests.stack.demo import tour as shared
 from tests.stack import settings
@@ -32,8 +34,18 @@ def section(tour: shared.Tour, driver: str) -> settings.Sections:
     show.step('4.1.2 Enable the backend')
     show.said(f'[DEFAULT]\nenabled_backends = {shared.BACKEND}')
     show.note('Keystone, cinder-api, cinder-scheduler and cinder-volume '
-              'start.')
+              f'start: {_versions()}.')
     return {shared.BACKEND: options}
+
+
+def _versions() -> str:
+    found = []
+    for name in ('keystone', 'cinder', 'lightos-cinder'):
+        try:
+            found.append(f'{name} {importlib.metadata.version(name)}')
+        except importlib.metadata.PackageNotFoundError:
+            found.append(f'{name} from these sources')
+    return ', '.join(found)
 
 
 def verify(tour: shared.Tour) -> None:

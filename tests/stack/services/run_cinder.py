@@ -17,6 +17,7 @@ They talk over the in-memory transport of oslo.messaging, which takes the
 place of the broker; everything else is as their own programs set it up.
 """
 
+import os
 import sys
 
 import lifeline
@@ -44,10 +45,19 @@ from cinder import service  # noqa: E402
 from cinder import version  # noqa: E402
 
 CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
 
 
 class _Service(service.Service):
     """A Cinder service that shares its process with others."""
+
+    def start(self) -> None:
+        super().start()
+        if not self.manager.is_working():
+            # Cinder would run on, with this backend down for good, and
+            # whoever started the stack would wait for it in vain.
+            LOG.critical('%s gives up: see the errors above', self.host)
+            os._exit(1)
 
     def report_state(self) -> None:
         # Cinder keeps the id for the heartbeat in the class, since it has
