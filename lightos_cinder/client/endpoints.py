@@ -47,7 +47,7 @@ class Endpoint:
             host = host[1:-1]
         elif ':' in host:
             raise ValueError('%r is not host:port' % text)
-        if not host or not colon:
+        if not host or not colon or not 0 < int(port) < 65536:
             raise ValueError('%r is not host:port' % text)
         return cls(host, int(port))
 

@@ -211,7 +211,7 @@ def _number(json: JSON, key: str) -> int:
     value = json.get(key)
     try:
         return int(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return 0
 
 

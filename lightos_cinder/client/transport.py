@@ -218,6 +218,10 @@ class Transport:
                  url_path: str,
                  error: requests.RequestException) -> errors.LightOSError:
         """Tell from an exception of requests whether anything was sent."""
+        if isinstance(error, ValueError):
+            # Not even a request; its text may quote the token.
+            return errors.InvalidRequest('%s %s cannot be sent: %s' % (
+                method, url_path, type(error).__name__))
         cause = _root(error)
         reason = _WHERE.sub('', str(cause)) or type(cause).__name__
         LOG.debug('%s https://%s%s failed: %s', method, endpoint, url_path,
