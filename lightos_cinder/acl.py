@@ -109,8 +109,8 @@ def grant(access: Access, host: Host, others: Iterable[Host],
     :param others: the hosts that Cinder knows to be attached
     :raises TooManyAddresses: if the IP ACL cannot hold them all
     """
-    known = {other.nqn: other for other in others}
-    if access.acl == _ANY or not access.acl.isdisjoint(_ANY):
+    known = _addresses_by_nqn(others)
+    if models.ALLOW_ANY in access.acl:
         # Opened to everybody by something else. From now on only to those
         # whom Cinder attached.
         inside = access.acl - _ANY | known.keys()
@@ -125,9 +125,8 @@ def grant(access: Access, host: Host, others: Iterable[Host],
                   else ip_acl | host.addresses if ip_acl else _ANY)
     elif models.ALLOW_ANY not in ip_acl:
         ip_acl = ip_acl | host.addresses
-    elif all(nqn in known and known[nqn].addresses for nqn in inside):
-        ip_acl = host.addresses.union(
-            *(known[nqn].addresses for nqn in inside))
+    elif all(known.get(nqn) for nqn in inside):
+        ip_acl = host.addresses.union(*(known[nqn] for nqn in inside))
     # Otherwise a host is inside whose addresses nobody knows: narrowing
     # the list would cut it off.
     if len(ip_acl) > MAX_ADDRESSES:
@@ -141,8 +140,8 @@ def revoke(access: Access, host: Host, others: Iterable[Host],
 
     :param others: the hosts that Cinder knows to be attached still
     """
-    known = {other.nqn: other for other in others
-             if other.nqn != host.nqn}
+    known = _addresses_by_nqn(others)
+    known.pop(host.nqn, None)
     if models.ALLOW_ANY in access.acl:
         inside = frozenset(access.acl - _ANY | known.keys())
     elif host.nqn in access.acl:
@@ -150,17 +149,25 @@ def revoke(access: Access, host: Host, others: Iterable[Host],
     else:
         return access
     inside = inside - {host.nqn}
-    if not inside:
-        return shut_out(access, use_ip_acl)
     ip_acl = access.ip_acl
-    if all(nqn in known for nqn in inside):
+    if all(known.get(nqn) for nqn in inside):
         ip_acl = ip_acl - host.addresses.difference(
-            *(known[nqn].addresses for nqn in inside))
+            *(known[nqn] for nqn in inside))
     # Otherwise a host stays whose addresses nobody knows. An address of
     # the leaving host may be its own too, and opens nothing by itself.
+    if not inside:
+        return shut_out(Access(_NONE, ip_acl or _NONE), use_ip_acl)
     return Access(inside, ip_acl or access.ip_acl)
 
 
 def shut_out(access: Access, use_ip_acl: bool) -> Access:
     """Show everybody out."""
     return Access(_NONE, _NONE if use_ip_acl else access.ip_acl)
+
+
+def _addresses_by_nqn(hosts: Iterable[Host]) -> dict[str, frozenset[str]]:
+    """All that is known of each host, which may be attached twice."""
+    known: dict[str, frozenset[str]] = {}
+    for host in hosts:
+        known[host.nqn] = known.get(host.nqn, frozenset()) | host.addresses
+    return known

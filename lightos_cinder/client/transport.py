@@ -218,14 +218,16 @@ class Transport:
                  url_path: str,
                  error: requests.RequestException) -> errors.LightOSError:
         """Tell from an exception of requests whether anything was sent."""
-        if isinstance(error, ValueError):
-            # Not even a request; its text may quote the token.
-            return errors.InvalidRequest('%s %s cannot be sent: %s' % (
-                method, url_path, type(error).__name__))
         cause = _root(error)
         reason = _WHERE.sub('', str(cause)) or type(cause).__name__
+        if isinstance(error, ValueError):
+            # Not even a request; its text may quote the token.
+            reason = type(error).__name__
         LOG.debug('%s https://%s%s failed: %s', method, endpoint, url_path,
                   reason)
+        if isinstance(error, ValueError):
+            return errors.InvalidRequest('%s %s cannot be sent: %s' % (
+                method, url_path, reason))
         if isinstance(cause, tls.UntrustedCertificate):
             return errors.Untrusted({str(endpoint): reason})
         if isinstance(cause, (urllib3_errors.NewConnectionError,
