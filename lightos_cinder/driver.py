@@ -100,7 +100,12 @@ class LightOSVolumeDriver(driver.VolumeDriver):
             raise exception.VolumeBackendAPIException(
                 data=_('the LightOS cluster does not tell its subsystem '
                        'NQN, without which no host can connect'))
-        specs.check_replicas(self._spec(None), self._cluster.max_replicas)
+        if self._settings.default_replicas > self._cluster.max_replicas > 0:
+            LOG.warning('lightos_default_num_replicas is %d and the LightOS '
+                        'cluster supports %d: a volume whose type does not '
+                        'have lightos:num_replicas cannot be created.',
+                        self._settings.default_replicas,
+                        self._cluster.max_replicas)
         if not self._settings.trust.any_check:
             LOG.warning('The certificate of the LightOS API service is not '
                         'checked: the token in lightos_jwt goes to whoever '

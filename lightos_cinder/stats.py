@@ -19,7 +19,8 @@ from oslo_utils import units
 
 from lightos_cinder.client import models
 
-VENDOR = 'Lightbits Labs'
+# As the driver inside Cinder says it: volume types may ask for it.
+VENDOR = 'LightOS Storage'
 
 
 def capabilities(capacity: Optional[models.Capacity], replicas: int

@@ -27,10 +27,10 @@ from typing import Optional
 from typing import Union
 
 from requests import adapters
-import urllib3
 from urllib3 import connection
 from urllib3 import connectionpool
 from urllib3 import exceptions
+from urllib3.util import ssl_match_hostname
 
 _FINGERPRINT = re.compile('[0-9a-f]{64}')
 
@@ -121,12 +121,13 @@ class _CheckedConnection(connection.HTTPSConnection):
         except exceptions.NewConnectionError:
             self.close()
             raise
-        except (OSError, urllib3.exceptions.HTTPError) as error:
+        except (OSError, exceptions.HTTPError,
+                ssl_match_hostname.CertificateError) as error:
             self.close()
-            kind = (UntrustedCertificate
-                    if 'CERTIFICATE_VERIFY_FAILED' in str(error)
-                    or "doesn't match" in str(error)
-                    else exceptions.NewConnectionError)
+            kind = (UntrustedCertificate if isinstance(error, (
+                ssl.SSLCertVerificationError,
+                ssl_match_hostname.CertificateError))
+                else exceptions.NewConnectionError)
             raise kind(self, 'TLS: %s' % error) from error
         # Verification off, or by fingerprint, is the operator's decision.
         # It is told once at start-up and not at each connection.

@@ -13,6 +13,7 @@
 """Set-up, its checks, statistics and endpoints on an emulated cluster."""
 
 from concurrent import futures
+import dataclasses
 import datetime
 from unittest import mock
 
@@ -144,13 +145,19 @@ class SetUpTestCase(base.DriverTestCase):
         self.assertEqual(1, len(self.calls()) - 1)
 
     def test_more_default_replicas_than_the_cluster_supports(self):
-        self.driver._cluster = mock.Mock(spec_set=['subsystem_nqn',
-                                                   'max_replicas'],
-                                         subsystem_nqn='nqn.x',
-                                         max_replicas=2)
-        with self.assertRaisesRegex(exception.InvalidVolumeType,
-                                    'lightos:num_replicas.*3.*at most 2'):
+        self.driver._cluster = dataclasses.replace(
+            self.driver._cluster, max_replicas=2)
+        with self.assertLogs('lightos_cinder', 'WARNING') as logs:
             self.driver.check_for_setup_error()
+        self.assertTrue(any('lightos_default_num_replicas is 3' in line
+                            and 'supports 2' in line
+                            for line in logs.output))
+        for refused in (None, base.GOLD):
+            with self.assertRaisesRegex(
+                    exception.InvalidVolumeType,
+                    'lightos:num_replicas.* 3; allowed: at most 2'):
+                self.driver.create_volume(self.volume(refused))
+        self.created(base.SILVER)
 
     @ddt.data(([], 0), (['a host NQN', 'a discovery client'], 1))
     @ddt.unpack

@@ -53,7 +53,7 @@ class CapabilitiesTest(unittest.TestCase):
     def test_what_the_driver_can_do(self):
         told = stats.capabilities(None, 3)
         self.assertEqual('lightos', told['storage_protocol'])
-        self.assertEqual('Lightbits Labs', told['vendor_name'])
+        self.assertEqual('LightOS Storage', told['vendor_name'])
         # A list: types that ask for either find this backend.
         self.assertEqual([True, False], told['compression'])
         for name in ('QoS_support', 'multiattach', 'online_extend_support',
