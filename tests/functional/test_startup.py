@@ -44,6 +44,11 @@ class OptionsTestCase(base.DriverTestCase):
         message = self.refused(lightos_api_port=0)
         self.assertIn('lightos_api_port is 0; allowed: 1 to 65535', message)
 
+    def test_every_port_is_spoken_to_over_https(self):
+        """Defect 44: the help promised HTTP on ports other than 443."""
+        self.assertNotEqual(443, self.lightos.port)
+        self.make_driver()
+
     def test_a_certificate_file_that_cannot_be_used(self):
         for path in (self.folder + '/none.pem',
                      self.write_file('bad.pem', 'not PEM')):
