@@ -35,6 +35,12 @@ HOST = compute.Host('compute-a', ('192.0.2.11', '2001:db8::11'))
 class StackTest(unittest.TestCase):
     """One stack for all tests; each leaves the cluster as it found it."""
 
+    lightos: emulator.EmulatorProcess
+    stack: stack.Stack
+    volumes: volumes.Volumes
+    cinder: typing.Any
+    nova: compute.Compute
+
     @classmethod
     def setUpClass(cls) -> None:
         """Start an emulated cluster, and Cinder with it as its backend."""

@@ -38,8 +38,7 @@ def main() -> int:
         with emulator.EmulatorProcess(
                 emulator.Settings(nodes=3, settle=0.3)) as lightos:
             section = backend.section(BACKEND, lightos, lightos.admin_token)
-            with stack.Stack({BACKEND: section},
-                             keep_folder=arguments.keep) as running:
+            with stack.Stack({BACKEND: section}) as running:
                 if arguments.keep:
                     keep.keep(running, lightos, [running.admin], print)
     except process.StackError as error:

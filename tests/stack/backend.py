@@ -21,7 +21,7 @@ DRIVER = 'lightos_cinder.driver.LightOSVolumeDriver'
 class Cluster(typing.Protocol):
     """What is needed to know of a cluster, here an emulated one."""
 
-    addresses: typing.Sequence[str]
+    addresses: list[str]
     port: int
     fingerprint: str
 

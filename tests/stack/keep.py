@@ -13,6 +13,7 @@
 
 """Keeping a stack up for people to use, and ending it when they say so."""
 
+import contextlib
 import os
 import pathlib
 import shlex
@@ -66,10 +67,11 @@ def keep(running: stack.Stack, lightos: typing.Any,
         say(f'  source {_openrc(folder, user)}')
     say('  openstack volume list\n\nLightOS API:')
     for endpoint in lightos.endpoints:
-        say(f'  {endpoint}')
+        say(f'  https://{endpoint}')
     say(f'  JWT of its administrator: {jwt}\n'
         f'  certificate: {lightos.certificate}\n\n'
         f'Configuration and logs: {folder}')
-    while True:
-        running.check()
-        time.sleep(1)
+    with contextlib.suppress(KeyboardInterrupt):
+        while True:
+            running.check()
+            time.sleep(1)

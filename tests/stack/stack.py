@@ -45,22 +45,25 @@ def _free_ports(count: int) -> list[int]:
 class Stack:
     """Keystone and Cinder in a temporary folder, as a context manager.
 
+    The folder, with all configuration and logs, goes when it ends, unless
+    that is because of an error.
+
     :param backends: for each Cinder backend its section of options.
     :param defaults: options for the section DEFAULT of cinder.conf.
-    :param keep_folder: leave the folder, with all logs, when it ends.
     :param timeout: seconds for everything to become ready.
     :param progress: where to tell what is being waited for.
     """
 
     def __init__(self, backends: settings.Sections, *,
                  defaults: settings.Options | None = None,
-                 keep_folder: bool = False, timeout: float = 120.0,
+                 timeout: float = 120.0,
                  progress: typing.TextIO | None = None) -> None:
         self._backends = backends
         self._defaults = defaults
-        self._keep_folder = keep_folder
         self._timeout = timeout
         self._progress = progress or sys.stderr
+        # Leave the folder behind, for what the logs in it may tell.
+        self.keep_folder = False
         self._end = contextlib.ExitStack()
         self.processes: list[process.Process] = []
         self.folder: pathlib.Path
@@ -81,15 +84,24 @@ class Stack:
     def __enter__(self) -> 'Stack':
         try:
             self._start()
-        except BaseException:
-            self._end.close()
+        except BaseException as error:
+            self._close(error)
             raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None,
                  error: BaseException | None,
                  traceback: types.TracebackType | None) -> None:
+        self._close(error)
+
+    def _close(self, error: BaseException | None) -> None:
+        if isinstance(error, Exception):  # rather than, say, Ctrl-C
+            self.keep_folder = True
         self._end.close()
+
+    def _remove_folder(self) -> None:
+        if not self.keep_folder:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def check(self) -> None:
         """Raise if one of the services has ended."""
@@ -103,9 +115,7 @@ class Stack:
     def _start(self) -> None:
         began = time.monotonic()
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix='lightos-stack-'))
-        if not self._keep_folder:
-            self._end.callback(shutil.rmtree, self.folder,
-                               ignore_errors=True)
+        self._end.callback(self._remove_folder)
         ports = _free_ports(2)
         self.keystone = keystone.Keystone(self._subfolder('keystone'),
                                           ports[0])

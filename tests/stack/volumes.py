@@ -69,7 +69,7 @@ class Volumes:
 
     def _settled(self, manager: typing.Any, kind: str, key: str,
                  status: str) -> typing.Any:
-        found = []
+        found: list[typing.Any] = []
 
         def arrived() -> bool:
             found[:] = [self._look(manager, kind, key, status)]

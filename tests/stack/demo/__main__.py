@@ -44,8 +44,8 @@ def _walk(tour: shared.Tour, until_end: contextlib.ExitStack,
           arguments: argparse.Namespace) -> None:
     chapter3.walk(tour)
     sections = chapter4.section(tour, arguments.driver)
-    tour.stack = until_end.enter_context(stack.Stack(
-        sections, keep_folder=arguments.keep, progress=sys.stdout))
+    tour.stack = until_end.enter_context(
+        stack.Stack(sections, progress=sys.stdout))
     chapter4.verify(tour)
     chapter5.walk(tour)
     volume = chapter5.create_volumes(tour)
@@ -80,6 +80,7 @@ def _perform(arguments: argparse.Namespace) -> int:
 
 def _explain(tour: shared.Tour, error: Exception) -> None:
     if hasattr(tour, 'stack'):
+        tour.stack.keep_folder = True
         tour.show.said(tour.stack.logs())
     if not isinstance(error, _PLAIN):
         traceback.print_exception(error, file=sys.stdout)

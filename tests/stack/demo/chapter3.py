@@ -13,6 +13,8 @@
 
 """Chapter 3, "Lightbits Project Setup": project, key, credential, JWT."""
 
+import typing
+
 from tests.stack.demo import cluster
 from tests.stack.demo import tour as shared
 
@@ -78,11 +80,14 @@ def give_credential(tour: shared.Tour, tenant: cluster.Tenant) -> None:
 
 
 def call(tour: shared.Tour, api: cluster.Api, method: str, path: str,
-         body: dict[str, str] | None = None) -> cluster.Answer:
+         body: dict[str, typing.Any] | None = None) -> cluster.Answer:
     """Send a request to the cluster, and show it with its answer."""
-    shown = {name: value if len(value) < 80 else f'{value[:12]}...'
-             for name, value in (body or {}).items()}
-    tour.show.data(f'{method} /api/v2{path}', shown)
+    if body is None:
+        tour.show.said(f'{method} /api/v2{path}')
+    else:
+        shown = {name: value if len(value) < 80 else f'{value[:12]}...'
+                 for name, value in body.items()}
+        tour.show.data(f'{method} /api/v2{path}', shown)
     answer = api.call(method, path, body)
     tour.show.said(f'-> {answer.status} {_summary(answer)}')
     return answer
