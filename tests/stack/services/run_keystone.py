@@ -15,6 +15,7 @@
 
 import os
 import sys
+import typing
 
 import lifeline
 
@@ -55,7 +56,8 @@ def _bootstrap(config_file: str, url: str, region: str) -> None:
     first.bootstrap()
 
 
-def _in_a_child(function, *args) -> None:
+def _in_a_child(function: typing.Callable[..., None],
+                *args: typing.Any) -> None:
     """Run it in a fork: Keystone can be configured once in a process."""
     child = os.fork()
     if not child:
