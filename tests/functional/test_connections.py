@@ -17,6 +17,7 @@ from concurrent import futures
 from cinder import exception
 import ddt
 
+from lightos_cinder import connection
 from tests.functional import base
 
 
@@ -167,6 +168,30 @@ class AttachTestCase(base.DriverTestCase):
                                       force=False), range(1, 9)))
         self.assertEqual((['ALLOW_NONE'], ['ALLOW_NONE']),
                          self.acls(volume))
+
+    def test_a_host_that_comes_between_reading_and_writing(self):
+        """Defect 7: an attached host lost its place to a newer one."""
+        volume = self.created()
+        fault = self.lightos.add_fault(kind='delay', seconds=0.5,
+                                       method='PUT', when='before', times=1)
+        with futures.ThreadPoolExecutor() as pool:
+            # By two services on two controllers, which share no lock.
+            slow = pool.submit(self.driver._backend.grant,
+                               self.driver._volume_ref(volume),
+                               connection.host_of(base.connector(1)), [])
+            while not self._hits(fault):
+                pass
+            self.driver.initialize_connection(volume, base.connector(2))
+            slow.result()
+        self.assertEqual((sorted([_nqn(1), _nqn(2)]), _ips(1, 2)),
+                         self.acls(volume))
+        self.assertEqual([], [one for one in self.lightos.requests()
+                              if one['method'] == 'PUT'
+                              and not one['if_match']])
+
+    def _hits(self, fault):
+        return [one for one in self.lightos.faults()
+                if one['id'] == fault and one['hits']]
 
     @ddt.data(('nqn', None), ('nqn', ''), ('found_dsc', ''),
               ('found_dsc', None), ('host_ips', []),
