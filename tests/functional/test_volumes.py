@@ -12,6 +12,7 @@
 
 """Create, delete and extend on an emulated cluster."""
 
+from concurrent import futures
 import uuid
 
 from cinder import exception
@@ -94,6 +95,19 @@ class CreateTestCase(base.DriverTestCase):
         with self.assertRaisesRegex(exception.VolumeBackendAPIException,
                                     'ACL'):
             self.driver.create_volume(volume)
+
+    def test_what_the_cluster_made_otherwise_than_asked_is_no_success(self):
+        self.lightos.set_settings(create_settle=0.5)
+        with futures.ThreadPoolExecutor() as pool:
+            made = pool.submit(self.created)
+            while not self.lightos.volumes():
+                pass
+            self.lightos.edit_volume(self.lightos.volumes()[0]['UUID'],
+                                     replicas=1)
+            self.assertRaisesRegex(exception.VolumeBackendAPIException,
+                                   'number of replicas is 1 instead of 3',
+                                   made.result)
+        self.assertEqual([], self.names())
 
     def test_the_name_of_a_volume_on_its_way_out_is_waited_for(self):
         self.lightos.set_settings(delete_settle=0.5,
