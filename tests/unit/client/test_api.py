@@ -161,7 +161,8 @@ class FindTest(ApiTestCase):
             'u2', self.client.volumes.find('tenant', 'volume-1').uuid)
         self.assertIsNone(self.client.volumes.find('tenant', 'volume'))
 
-    @ddt.data(('Deleting', 'Available'), ('Available', 'Deleting'))
+    @ddt.data(('Deleting', 'Available'), ('Available', 'Deleting'),
+              ('Failed', 'Available'), ('Available', 'Failed'))
     def test_of_two_it_is_the_one_that_stays(self, states):
         self.request.return_value = {'volumes': [
             {'UUID': state, 'name': 'x', 'state': state}
