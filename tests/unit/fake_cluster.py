@@ -223,7 +223,7 @@ class Volumes(Collection):
                 return
             if self.shows_updating:
                 self.amend(uuid, state=State.UPDATING,
-                           etag=str(int(found.etag) + 1))
+                           etag=self._next(found.etag))
             self.after(self.takes, lambda: self._apply(uuid, change))
 
         self.changes.append((dict(change), etag))
@@ -236,9 +236,12 @@ class Volumes(Collection):
         for key, field in (('acl', 'acl'), ('IPAcl', 'ip_acl')):
             if key in change:
                 fields[field] = frozenset(change[key]['values'])
-        etag = self._objects[uuid].etag
         self.amend(uuid, state=State.AVAILABLE,
-                   etag=etag and str(int(etag) + 1), **fields)
+                   etag=self._next(self._objects[uuid].etag), **fields)
+
+    @staticmethod
+    def _next(etag):
+        return etag and str(int(etag) + 1)
 
     @staticmethod
     def _blank():
