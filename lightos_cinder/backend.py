@@ -106,6 +106,8 @@ class Backend:
         :raises TooManyAddresses: if the IP ACL cannot hold them all
         """
         known = tuple(others)
+        # Whether Cinder, or the cluster before any change, has it inside.
+        attached = any(other.nqn == host.nqn for other in known)
         was_inside = True
 
         def wanted(access: acl.Access) -> acl.Access:
@@ -117,7 +119,7 @@ class Backend:
         try:
             return self._reach(client, ref, wanted)
         except client_errors.LightOSError as error:
-            if not was_inside:
+            if not attached and not was_inside:
                 self._show_out_again(client, ref, host, known, error)
             raise
 
@@ -248,8 +250,9 @@ class Backend:
         """Undo a grant that failed but may have been carried out."""
         try:
             self._reach(client.renewed(lifecycle.TIDY_TIMEOUT), ref,
-                        lambda access: acl.revoke(access, host, known,
-                                                  self._use_ip_acl))
+                        lambda access: acl.revoke(
+                            access, host, known, self._use_ip_acl)
+                        if host.nqn in access.acl else access)
         except client_errors.LightOSError as error:
             LOG.error('Volume %s may be open to host %s, though attaching '
                       'it failed (%s), and so did closing it again: %s',

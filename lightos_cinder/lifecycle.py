@@ -140,9 +140,7 @@ class Lifecycle(Generic[Model]):
                         except client_errors.AlreadyExists:
                             made = self._adopt(check)
                             if made is None:
-                                raise errors.NotSettled(
-                                    'the name of %s is held, and no longer '
-                                    'shown' % self)
+                                raise self._name_held()
                         except client_errors.LightOSError as error:
                             maybe_ours |= (error.outcome is
                                            client_errors.Outcome.UNKNOWN)
@@ -258,7 +256,10 @@ class Lifecycle(Generic[Model]):
                       error)
 
     def _adopt(self, check: Callable[[Model], Check]) -> Optional[Model]:
-        """The object that holds the name, if it is what was asked for."""
+        """The object that holds the name, if it is what was asked for.
+
+        :returns: None if there is none, or only remains that stay
+        """
         found = self._collection.find(self._ref.project, self._ref.name)
         if found is None:
             return None
@@ -268,14 +269,20 @@ class Lifecycle(Generic[Model]):
             # The remains of an attempt that failed: out of the way, if
             # this version of LightOS can.
             if self._removed_remains:
-                raise errors.Failed('%s had failed to be created before, '
-                                    'and its name is still held' % self)
+                return None
             self._removed_remains = True
             self._remember(found)
             self.delete()
             raise errors.NotSettled('%s had failed before' % self)
         self._compare(found, check)
         return found
+
+    def _name_held(self) -> client_errors.LightOSError:
+        if self._removed_remains:
+            return errors.Failed('%s had failed to be created before, and '
+                                 'its name is still held' % self)
+        return errors.NotSettled('the name of %s is held, and no longer '
+                                 'shown' % self)
 
     def _settled(self, made: Model) -> Model:
         """Wait until a new object can be used."""

@@ -30,6 +30,21 @@ from lightos_cinder.client import credentials
 from lightos_cinder.client import endpoints
 from lightos_cinder.client import tls
 
+
+class _Integer(types.Integer):
+    """A whole number; what it refuses is told with the value."""
+
+    def __call__(self, value: Any) -> Any:
+        try:
+            return super().__call__(value)
+        except ValueError as error:
+            raise ValueError('%s: %s' % (value, error))
+
+
+class _Port(_Integer, types.Port):
+    """A TCP port; what it refuses is told with the value."""
+
+
 # Options that the driver inside Cinder has too keep its names and types:
 # an operator moves between the two by changing volume_driver alone.
 OPTS = [
@@ -39,31 +54,31 @@ OPTS = [
                      'commas. Each node of a cluster has one; name several, '
                      'so that the loss of a node is not the loss of the '
                      'backend.'),
-    cfg.PortOpt('lightos_api_port',
-                default=443,
-                help='TCP port of the LightOS API service on each of these '
-                     'addresses. It is always spoken to over HTTPS.'),
+    cfg.Opt('lightos_api_port',
+            type=_Port(), default=443,
+            help='TCP port of the LightOS API service on each of these '
+                 'addresses. It is always spoken to over HTTPS.'),
     cfg.StrOpt('lightos_jwt',
                secret=True,
                help='JSON Web Token that authenticates this backend to the '
                     'cluster. Its roles must include administration of each '
                     'LightOS project that a volume type names.'),
-    cfg.IntOpt('lightos_default_num_replicas',
-               min=1, max=3, default=3,
-               help='Number of replicas of a volume whose volume type does '
-                    'not have the extra spec lightos:num_replicas.'),
+    cfg.Opt('lightos_default_num_replicas',
+            type=_Integer(min=1, max=3), default=3,
+            help='Number of replicas of a volume whose volume type does '
+                 'not have the extra spec lightos:num_replicas.'),
     cfg.BoolOpt('lightos_default_compression_enabled',
                 default=False,
                 help='Whether a volume is compressed whose volume type does '
                      'not have the extra spec compression.'),
-    cfg.IntOpt('lightos_api_service_timeout',
-               min=1, default=30,
-               help='Seconds to wait for the reply to one API request.'),
-    cfg.IntOpt('lightos_operation_timeout',
-               min=1, default=100,
-               help='Seconds within which an operation, for instance the '
-                    'creation of a volume, must be done on the cluster, '
-                    'including all repeated requests and all waiting.'),
+    cfg.Opt('lightos_api_service_timeout',
+            type=_Integer(min=1), default=30,
+            help='Seconds to wait for the reply to one API request.'),
+    cfg.Opt('lightos_operation_timeout',
+            type=_Integer(min=1), default=100,
+            help='Seconds within which an operation, for instance the '
+                 'creation of a volume, must be done on the cluster, '
+                 'including all repeated requests and all waiting.'),
     cfg.BoolOpt('lightos_use_ipacl',
                 default=True,
                 help="Whether to admit an attached host by its IP addresses "

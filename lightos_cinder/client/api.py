@@ -63,13 +63,15 @@ class Collection(Generic[Model]):
         A listing, not the call for a single object: here "no such object"
         is an empty list, and every error status is an error.
 
-        :returns: the object of that name; one that is not on its way out
-            if there are two; None if there is none
+        :returns: the object of that name; of several, rather one that is
+            to stay than the remains of one that failed, and rather these
+            than one on its way out; None if there is none
         """
-        found = [one for one in self.list(project, **{self.name_filter: name})
-                 if one.name == name]
-        return next((one for one in found if not one.state.gone),
-                    found[0] if found else None)
+        return min(
+            (one for one in self.list(project, **{self.name_filter: name})
+             if one.name == name), default=None,
+            key=lambda one: (one.state.gone,
+                             one.state is models.State.FAILED))
 
     def list(self, project: str, **filters: str) -> Iterator[Model]:
         """All objects of a project, one call for every thousand.
