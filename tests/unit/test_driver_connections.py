@@ -1,0 +1,294 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import os
+import tempfile
+from unittest import mock
+
+from cinder import coordination
+from cinder import exception
+import ddt
+from oslo_config import cfg
+
+from lightos_cinder import acl
+from lightos_cinder.client import errors as client_errors
+from lightos_cinder import errors
+from tests.unit import cinder_objects
+from tests.unit import driver_case
+from tests.unit import fake_cluster
+
+UUID = driver_case.UUID
+
+connector = cinder_objects.connector
+
+HERE = connector('nqn-a', '10.0.0.1', '172.17.0.1', mountpoint='/dev/vdb')
+HERE_TOO = connector('nqn-a', '10.0.0.1', '172.17.0.1',
+                     mountpoint='/dev/vdc')
+THERE = connector('nqn-b', '10.0.0.2', '172.17.0.1')
+#: As Cinder makes it for itself, on the same host as the first two.
+OWN = connector('nqn-a', '10.0.0.1', '172.17.0.1')
+
+A = acl.Host('nqn-a', frozenset({'10.0.0.1', '172.17.0.1'}))
+B = acl.Host('nqn-b', frozenset({'10.0.0.2', '172.17.0.1'}))
+
+TOO_FEW = ({}, {'host': 'compute'}, connector(''), connector(None))
+
+
+@ddt.ddt
+class InitializeTest(driver_case.ReadyDriverTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.backend.grant.return_value = self.made()
+
+    def initialize(self, by=HERE, **volume):
+        return self.driver.initialize_connection(
+            cinder_objects.volume(**volume), by)
+
+    def test_tells_the_host_how_to_connect(self):
+        self.assertEqual(
+            {'driver_volume_type': 'lightos',
+             'data': {'uuid': UUID, 'subsysnqn': 'nqn-of-the-cluster',
+                      'lightos_nodes': {'10.0.0.1': {
+                          'target_portal': '10.0.0.1', 'target_port': 8009,
+                          'transport_type': 'tcp'}}}},
+            self.initialize())
+
+    def test_lets_the_host_in_beside_those_that_are(self):
+        self.initialize(attached=[THERE, None, {}, {'host': 'no nqn'}],
+                        provider_id='tenant ' + UUID)
+        self.backend.grant.assert_called_once_with(
+            self.ref('tenant', UUID), A, [B])
+
+    def test_the_uuid_is_that_of_the_cluster_and_not_of_the_database(self):
+        """Volumes without UUID in their provider_id can be attached."""
+        self.assertEqual(UUID, self.initialize(
+            provider_id='tenant')['data']['uuid'])
+
+    @ddt.data(*TOO_FEW, None, connector('nqn-a', found_dsc=''),
+              connector('nqn-a', 'fe80::1'))
+    def test_a_host_that_cannot_attach_is_refused(self, by):
+        """Defect 15: an error that says what is missing."""
+        for call in (self.driver.validate_connector, self.initialize):
+            self.assert_raises(exception.InvalidConnectorException, call, by)
+        self.backend.grant.assert_not_called()
+
+    def test_a_host_that_can_attach_is_not_refused(self):
+        self.driver.validate_connector(HERE)
+
+    def test_too_many_addresses_say_what_to_configure(self):
+        """Defect 7: an error instead of a lost address."""
+        self.backend.grant.side_effect = acl.TooManyAddresses(19)
+        message = self.assert_raises(exception.VolumeBackendAPIException,
+                                     self.initialize)
+        for text in ('19', '16', 'lightos_ipacl_networks',
+                     cinder_objects.VOLUME_ID):
+            self.assertIn(text, message)
+
+    @ddt.data((errors.Missing('volume', None), exception.VolumeNotFound),
+              (fake_cluster.busy(), exception.VolumeBackendAPIException),
+              (errors.NotSettled('it is Updating'),
+               exception.VolumeBackendAPIException))
+    @ddt.unpack
+    def test_that_fails_is_an_error(self, error, kind):
+        if isinstance(error, errors.Missing):
+            error = errors.Missing('volume', self.ref())
+        self.backend.grant.side_effect = error
+        self.assert_raises(kind, self.initialize)
+        self.assertEqual([], self.held)
+
+
+class NetworksTest(driver_case.ReadyDriverTestCase):
+
+    options = {'lightos_ipacl_networks': ['10.0.0.0/24']}
+
+    def test_only_addresses_of_the_storage_network_are_let_in(self):
+        """Defect 6: bridges that all hosts have alike are left out."""
+        self.backend.grant.return_value = self.made()
+        self.driver.initialize_connection(
+            cinder_objects.volume(attached=[THERE]), HERE)
+        self.backend.grant.assert_called_once_with(
+            self.ref(), acl.Host('nqn-a', frozenset({'10.0.0.1'})),
+            [acl.Host('nqn-b', frozenset({'10.0.0.2'}))])
+
+    def test_all_addresses_matter_of_those_that_leave_and_that_stay(self):
+        """Others may have been let in before the option was set.
+
+        Defect 6: no remaining host loses an address.
+        """
+        self.driver.terminate_connection(
+            cinder_objects.volume(attached=[THERE]), HERE, force=False)
+        self.backend.revoke.assert_called_once_with(self.ref(), A, [B])
+
+    def test_a_host_elsewhere_is_refused(self):
+        self.assertIn('lightos_ipacl_networks', self.assert_raises(
+            exception.InvalidConnectorException,
+            self.driver.validate_connector, connector('nqn-a', '10.1.0.1')))
+
+
+class WithoutIpAclTest(driver_case.ReadyDriverTestCase):
+
+    options = {'lightos_use_ipacl': False}
+
+    def test_a_host_needs_no_address(self):
+        """Defect 22: host_ips do not matter with the IP ACL off."""
+        self.backend.grant.return_value = self.made()
+        self.driver.validate_connector(connector('nqn-a'))
+        self.driver.initialize_connection(cinder_objects.volume(),
+                                          connector('nqn-a'))
+        self.assertFalse(self.backend_class.call_args.args[2])
+
+
+@ddt.ddt
+class TerminateTest(driver_case.ReadyDriverTestCase):
+
+    def terminate(self, by=HERE, force=False, **volume):
+        return self.driver.terminate_connection(
+            cinder_objects.volume(**volume), by, force=force)
+
+    @ddt.data(True, False)
+    def test_the_last_attachment_of_a_host_ends_its_access(self, force):
+        self.assertIs(False, self.terminate(
+            attached=[HERE, THERE], force=force,
+            provider_id='tenant ' + UUID))
+        self.backend.revoke.assert_called_once_with(
+            self.ref('tenant', UUID), A, [A, B])
+
+    @ddt.data(True, False)
+    def test_an_earlier_one_changes_nothing_and_says_so(self, force):
+        """Defect 5: another instance on the host keeps its disk."""
+        self.assertIs(True, self.terminate(attached=[HERE, HERE_TOO],
+                                           force=force))
+        self.backend.revoke.assert_not_called()
+        self.backend.revoke_all.assert_not_called()
+
+    def test_cinders_own_attachment_beside_an_instance(self):
+        """Defect 5: a backup does not cost an instance its disk."""
+        self.assertIs(True, self.terminate(OWN, attached=[HERE]))
+        self.backend.revoke.assert_not_called()
+
+    def test_cinders_own_attachment_has_no_record(self):
+        self.assertIs(False, self.terminate(OWN))
+        self.backend.revoke.assert_called_once_with(self.ref(), A, [])
+
+    def test_an_attachment_without_a_host_is_nobody(self):
+        self.assertIs(False, self.terminate(attached=[HERE, None, {}]))
+        self.backend.revoke.assert_called_once_with(self.ref(), A, [A])
+
+    @ddt.data(True, False)
+    def test_no_connector_means_everybody(self, force):
+        self.assertIs(False, self.terminate(
+            None, attached=[HERE, HERE_TOO, THERE], force=force))
+        self.backend.revoke_all.assert_called_once_with(self.ref())
+        self.backend.revoke.assert_not_called()
+
+    @ddt.data(*TOO_FEW)
+    def test_a_connector_without_nqn_does_not_mean_everybody(self, by):
+        """Defect 4: other hosts keep their access, forced or not."""
+        for force in (True, False):
+            self.assertIn('nqn', self.assert_raises(
+                exception.InvalidConnectorException, self.terminate, by,
+                force=force))
+        self.backend.revoke_all.assert_not_called()
+        self.backend.revoke.assert_not_called()
+
+    @ddt.data(HERE, None)
+    def test_of_a_volume_that_is_gone_is_done(self, by):
+        self.backend.revoke.side_effect = errors.Missing('volume', self.ref())
+        self.backend.revoke_all.side_effect = self.backend.revoke.side_effect
+        with self.assertLogs('lightos_cinder.driver', 'WARNING'):
+            self.assertIs(False, self.terminate(by))
+
+    @ddt.data(
+        fake_cluster.busy(), fake_cluster.lost(),
+        fake_cluster.answered(client_errors.Forbidden, 403),
+        errors.NotSettled('it is Updating'), errors.Different('renamed'),
+    )
+    def test_that_fails_is_an_error(self, error):
+        """Defect 8: a host does not keep its access in silence."""
+        self.backend.revoke.side_effect = error
+        self.backend.revoke_all.side_effect = error
+        for by in (HERE, None):
+            for force in (True, False):
+                self.assert_raises(exception.VolumeBackendAPIException,
+                                   self.terminate, by, force=force)
+        self.assertEqual([], self.held)
+
+    def test_a_host_whose_address_is_not_told_can_leave(self):
+        self.terminate({'nqn': 'nqn-a'})
+        self.backend.revoke.assert_called_once_with(
+            self.ref(), acl.Host('nqn-a'), [])
+
+
+class ExportTest(driver_case.ReadyDriverTestCase):
+
+    def test_exports_change_nothing(self):
+        volume = cinder_objects.volume()
+        for call in (lambda: self.driver.create_export(None, volume, HERE),
+                     lambda: self.driver.ensure_export(None, volume),
+                     lambda: self.driver.remove_export(None, volume)):
+            self.assertIsNone(call())
+        self.assertEqual([mock.call.cluster_info(timeout=30)],
+                         self.backend.method_calls)
+
+
+class LockTest(driver_case.ReadyDriverTestCase):
+
+    def test_one_volume_is_opened_or_closed_by_one_at_a_time(self):
+        held = []
+
+        def change(*args):
+            held.append(list(self.held))
+            return self.made()
+
+        for name in ('grant', 'revoke', 'revoke_all'):
+            getattr(self.backend, name).side_effect = change
+        volume = cinder_objects.volume()
+        self.driver.initialize_connection(volume, HERE)
+        self.driver.terminate_connection(volume, HERE)
+        self.driver.terminate_connection(volume, None)
+        self.assertEqual([held[0]] * 3, held)
+        self.assertEqual(1, len(held[0]))
+        self.assertIn(volume.id, held[0][0])
+        self.assertEqual([], self.held)
+
+
+class LockFilesTest(driver_case.ReadyDriverTestCase):
+
+    def setUp(self):
+        super().setUp()
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+        cfg.CONF.set_override('backend_url', 'file://' + self.folder,
+                              group='coordination')
+        self.addCleanup(cfg.CONF.clear_override, 'backend_url',
+                        group='coordination')
+        coordinator = coordination.Coordinator(prefix='test-')
+        coordinator.start()
+        self.addCleanup(coordinator.stop)
+        self.patch(coordination.COORDINATOR, 'get_lock',
+                   coordinator.get_lock)
+        self.patch(coordination.COORDINATOR, '_file_path',
+                   os.path.join(self.folder, 'test-'))
+
+    def test_nothing_is_left_of_a_volume_that_was_deleted(self):
+        self.backend.grant.return_value = self.made()
+        volume = cinder_objects.volume()
+        self.driver.initialize_connection(volume, HERE)
+        self.assertTrue(self.files(volume))
+        self.driver.clean_volume_file_locks(volume.id)
+        self.assertEqual([], self.files(volume))
+
+    def files(self, volume):
+        return [name for name in os.listdir(self.folder)
+                if volume.id in name]
