@@ -173,6 +173,13 @@ class NameTakenTest(CreateTestCase):
                       self.assert_error(errors.Failed))
         self.assertLess(self.clock.now(), 1010)
 
+    def test_what_failed_before_may_hold_its_name_a_moment_longer(self):
+        self.put(state=State.FAILED)
+        self.volumes.takes = 0
+        self.volumes.refuse('create', None, fake_cluster.answered(
+            client_errors.AlreadyExists))
+        self.assertIs(State.AVAILABLE, self.create().state)
+
     @ddt.data((), (fake_cluster.lost(),))
     def test_what_failed_and_stays_but_frees_its_name(self, faults):
         self.put(state=State.FAILED)
