@@ -13,15 +13,14 @@
 """A backend on a cluster in memory."""
 
 import copy
+import types
 import unittest
 from unittest import mock
 
 from lightos_cinder import acl
 from lightos_cinder import backend
 from lightos_cinder.client import api
-from lightos_cinder.client import endpoints
 from lightos_cinder.client import models
-from lightos_cinder.client import transport
 from lightos_cinder import naming
 from lightos_cinder import specs
 from tests.unit import fake_cluster
@@ -50,11 +49,10 @@ class BackendTestCase(unittest.TestCase):
         self.clock = self.cluster.clock
         self.volumes = self.cluster.volumes
         self.snapshots = self.cluster.snapshots
-        self.transport = mock.create_autospec(transport.Transport,
-                                              instance=True)
-        self.transport.clock = self.clock
-        self.transport.endpoints = mock.create_autospec(
-            endpoints.Endpoints, instance=True)
+        self.learnt = []
+        self.transport = types.SimpleNamespace(
+            clock=self.clock,
+            endpoints=types.SimpleNamespace(learn=self.learnt.append))
         self.deadlines = []
         patcher = mock.patch.object(api, 'LightOSClient', self.client)
         patcher.start()

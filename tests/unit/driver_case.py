@@ -40,6 +40,9 @@ CLUSTER_INFO = models.ClusterInfo(
     max_replicas=3, api_endpoints=('10.0.0.1:443',),
     discovery_endpoints=('10.0.0.1:8009',), nvme_endpoints=())
 
+# Once for all tests, because looking at the signatures takes its time.
+_BACKEND = mock.create_autospec(backend.Backend, instance=True)
+
 
 class Lock:
     """In the place of a lock of tooz."""
@@ -72,15 +75,20 @@ class DriverTestCase(unittest.TestCase):
         self.patch(coordination.COORDINATOR, 'get_lock',
                    lambda name: Lock(name, self.held))
         self.patch(connection, 'lacking_here', lambda: [])
-        patcher = mock.patch.object(backend, 'Backend', autospec=True)
-        self.backend_class = patcher.start()
-        self.addCleanup(patcher.stop)
-        self.backend = self.backend_class.return_value
+        self.backend = _BACKEND
+        self.backend.reset_mock(return_value=True, side_effect=True)
         self.backend.cluster_info.return_value = CLUSTER_INFO
+        self.made_with = []
+        self.patch(backend, 'Backend', self.make_backend)
         self.driver = driver.LightOSVolumeDriver(
             configuration=self.configuration)
         self.set(lightos_api_address=['10.0.0.1'], lightos_jwt=TOKEN,
                  lightos_tls_fingerprints=['ab' * 32], **self.options)
+
+    def make_backend(self, connection, timeout, use_ip_acl):
+        """In the place of the constructor of backend.Backend."""
+        self.made_with.append((connection, timeout, use_ip_acl))
+        return self.backend
 
     def patch(self, where, name, new):
         patcher = mock.patch.object(where, name, new)

@@ -145,7 +145,7 @@ class WithoutIpAclTest(driver_case.ReadyDriverTestCase):
         self.driver.validate_connector(connector('nqn-a'))
         self.driver.initialize_connection(cinder_objects.volume(),
                                           connector('nqn-a'))
-        self.assertFalse(self.backend_class.call_args.args[2])
+        self.assertIs(False, self.made_with[0][2])
 
 
 @ddt.ddt

@@ -43,7 +43,7 @@ class ConstructorTest(driver_case.DriverTestCase):
             self.patch(where, name, opened)
         with mock.patch('builtins.open', opened):
             driver.LightOSVolumeDriver(configuration=self.configuration)
-        self.backend_class.assert_not_called()
+        self.assertEqual([], self.made_with)
 
     def test_needs_no_option_yet(self):
         """Defect 16: an option that is not set is an error later."""
@@ -74,7 +74,7 @@ class SetupTest(driver_case.DriverTestCase):
 
     def test_takes_its_times_from_the_options(self):
         self.setup_driver()
-        self.assertEqual((70, True), self.backend_class.call_args.args[1:])
+        self.assertEqual((70, True), self.made_with[0][1:])
         # An operator who restarts the service waits for this one.
         self.backend.cluster_info.assert_called_once_with(timeout=7)
 
@@ -90,8 +90,8 @@ class SetupTest(driver_case.DriverTestCase):
             self.setup_driver()
         first.close.assert_called_once_with()
         second.close.assert_not_called()
-        self.assertEqual((second, 80, True),
-                         self.backend_class.call_args.args)
+        self.assertEqual([(first, 70, True), (second, 80, True)],
+                         self.made_with)
 
     def test_may_run_again_after_it_failed(self):
         self.backend.cluster_info.side_effect = [
@@ -105,7 +105,7 @@ class SetupTest(driver_case.DriverTestCase):
         self.set(lightos_api_address=[])
         self.assertRaises(exception.InvalidConfigurationValue,
                           self.driver.do_setup, None)
-        self.backend_class.assert_not_called()
+        self.assertEqual([], self.made_with)
 
     @ddt.data(
         (client_errors.Unreachable({'10.0.0.1:443': 'refused'}),

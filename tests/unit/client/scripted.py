@@ -182,11 +182,10 @@ class TransportTestCase(unittest.TestCase):
         self.transport = self.make()
 
     def make(self, token=TOKEN, trust=tls.Trust()):
-        with mock.patch.object(random, 'choice', autospec=True,
-                               return_value=self.seeds[0]):
+        with mock.patch.object(random, 'choice', lambda known: known[0]):
             known = endpoints.Endpoints(self.seeds, self.clock)
-        with mock.patch.object(tls, 'Adapter', autospec=True,
-                               return_value=self.adapter):
+        with mock.patch.object(tls, 'Adapter',
+                               lambda trust, pool_size: self.adapter):
             return transport.Transport(
                 known, credentials.Credentials(token), trust, self.clock,
                 request_timeout=30, user_agent='lightos-cinder/test')

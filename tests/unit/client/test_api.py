@@ -21,7 +21,6 @@ from lightos_cinder.client import api
 from lightos_cinder.client import errors
 from lightos_cinder.client import models
 from lightos_cinder.client import polling
-from lightos_cinder.client import transport
 from tests.unit import fake_clock
 
 HERE = '/api/v2/projects/tenant/'
@@ -32,9 +31,8 @@ class ApiTestCase(unittest.TestCase):
     def setUp(self):
         super().setUp()
         self.clock = fake_clock.FakeClock()
-        self.transport = mock.create_autospec(transport.Transport,
-                                              instance=True)
-        self.transport.clock = self.clock
+        self.transport = mock.Mock(spec=['request', 'clock'],
+                                   clock=self.clock)
         self.request = self.transport.request
         self.client = api.LightOSClient(self.transport,
                                         polling.Deadline(self.clock, 100))
