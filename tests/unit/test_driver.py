@@ -162,6 +162,44 @@ class CreateTest(driver_case.ReadyDriverTestCase):
         self.assertIn(source.id, message)
 
 
+class LogTest(driver_case.ReadyDriverTestCase):
+
+    def assert_told(self, call, *args):
+        with self.assertLogs('lightos_cinder.driver', 'INFO') as logs:
+            call(*args)
+        self.assertEqual(1, len(logs.output), logs.output)
+        self.assertTrue(logs.output[0].startswith('INFO'))
+        self.assertNotIn(driver_case.TOKEN, logs.output[0])
+        return logs.output[0]
+
+    def test_an_operator_can_follow_what_was_done(self):
+        for name in ('create_volume', 'clone_volume', 'grant'):
+            getattr(self.backend, name).return_value = self.made()
+        self.backend.create_snapshot.return_value = self.made(
+            models.Snapshot)
+        volume = cinder_objects.volume()
+        snapshot = cinder_objects.snapshot(volume)
+        host = cinder_objects.connector('nqn-a', '10.0.0.1')
+        shared = cinder_objects.volume(attached=[host, host])
+        for what, call, *args in (
+                (volume, 'create_volume', volume),
+                (volume, 'create_volume_from_snapshot', volume, snapshot),
+                (volume, 'create_cloned_volume', volume, volume),
+                (volume, 'extend_volume', volume, 20),
+                (volume, 'delete_volume', volume),
+                (snapshot, 'create_snapshot', snapshot),
+                (snapshot, 'delete_snapshot', snapshot),
+                (volume, 'initialize_connection', volume, host),
+                (volume, 'terminate_connection', volume, host),
+                (volume, 'terminate_connection', volume, None),
+                (volume, 'terminate_connection', shared, host)):
+            with self.subTest(call=call):
+                said = self.assert_told(getattr(self.driver, call), *args)
+                self.assertIn(what.id, said)
+                if host in args:
+                    self.assertIn('nqn-a', said)
+
+
 class FewReplicasTest(driver_case.DriverTestCase):
 
     def test_more_replicas_than_the_cluster_has_are_refused(self):

@@ -61,6 +61,8 @@ class TranslatedTest(unittest.TestCase):
         other = naming.Ref('other-id', 'tenant', 'other-name')
         for about in ((), (other,), (VOLUME,)):
             self.assertIn(name, self.translate(error, expected, *about))
+        self.assertEqual('%s %s is not on the cluster'
+                         % (error.noun, error.ref), str(error))
 
     @ddt.data(
         ('volume', VOLUME, exception.VolumeIsBusy, 'volume-name'),
@@ -72,6 +74,8 @@ class TranslatedTest(unittest.TestCase):
         """Defect 2: a snapshot that is busy is said to be so."""
         error = errors.StillBusy(noun, ref, refusal(client_errors.Busy, 503))
         self.assertIn(name, self.translate(error, expected, ref))
+        self.assertTrue(str(error).startswith('%s %s is busy: ' % (noun,
+                                                                   ref)))
         self.assertIn('the words of the cluster', str(error))
 
     @ddt.data(

@@ -38,6 +38,7 @@ class FindTest(lifecycle_case.LifecycleTestCase):
     def test_by_name_where_no_uuid_is_known(self):
         """Defect 1: volumes made before the UUID was recorded."""
         self.assertEqual(self.there, self.lifecycle(uuid=None).find())
+        self.assertEqual(0, self.volumes.count('get'))
 
     def test_by_name_where_the_uuid_is_of_nothing(self):
         self.assertEqual(self.there, self.lifecycle(uuid='stale').find())

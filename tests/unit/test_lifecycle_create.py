@@ -128,6 +128,14 @@ class CreateTest(CreateTestCase):
         self.assertEqual(1100, self.clock.now())
         self.assertLess(self.posted, 70)
 
+    def test_what_somebody_deletes_meanwhile_is_not_waited_for(self):
+        self.volumes.takes = 20
+        self.volumes.after(5, lambda: self.volumes.delete(
+            'tenant', list(self.volumes.now())[0]))
+        self.assertIn('was deleted while it was created',
+                      self.assert_error(errors.Failed))
+        self.assertLess(self.clock.now(), 1010)
+
 
 @ddt.ddt
 class NameTakenTest(CreateTestCase):
@@ -148,6 +156,11 @@ class NameTakenTest(CreateTestCase):
         self.assertIn('size is 8192 instead of 4096', message)
         self.assertIn('number of replicas is 3 instead of 2', message)
         self.assertEqual({there.uuid: there}, self.volumes.now())
+
+    def test_what_is_not_as_asked_is_not_waited_for(self):
+        self.put(size=8192, state=State.UPDATING)
+        self.assert_error(errors.Different)
+        self.assertEqual([], self.clock.pauses)
 
     def test_what_is_being_deleted_is_waited_for(self):
         """Defect 34: a namesake on its way out is not deleted again."""
@@ -241,6 +254,12 @@ class TidyTest(CreateTestCase):
             client_errors.Forbidden))
         self.assert_error(client_errors.Forbidden)
         self.assertIn(self.states(), ([], [State.DELETING]))
+
+    def test_what_a_listing_does_not_show_yet(self):
+        self.volumes.takes = 500
+        self.volumes.find = lambda project, name: None
+        self.assert_error(client_errors.DeadlineExceeded)
+        self.assertEqual([State.DELETING], self.states())
 
     def test_what_cannot_be_deleted_is_said_to_be_left(self):
         self.volumes.takes = 500

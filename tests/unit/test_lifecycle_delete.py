@@ -131,6 +131,18 @@ class DeleteTest(lifecycle_case.LifecycleTestCase):
                             *[fake_cluster.busy()] * 1000)
         self.assert_error(client_errors.Busy)
 
+    def test_what_was_accepted_is_not_said_to_be_as_it_was(self):
+        accepted = []
+
+        def delete(project, uuid):
+            if accepted:
+                raise fake_cluster.busy()
+            accepted.append(uuid)
+            self.volumes.refuse('get', fake_cluster.busy())
+
+        self.volumes.delete = delete
+        self.assert_error(client_errors.Busy)
+
     def test_what_cannot_be_read_is_not_said_to_be_as_it_was(self):
         """Defect 9: an unreadable state is neither gone nor busy."""
         self.volumes.refuse_always('get', fake_cluster.busy())

@@ -130,6 +130,14 @@ class LoadTest(SettingsTestCase):
         self.assertEqual(2, len(settings.ip_acl_networks))
         self.assertFalse(settings.use_ip_acl)
 
+    @ddt.data({'lightos_default_num_replicas': 1},
+              {'lightos_default_num_replicas': 3},
+              {'lightos_api_port': 1}, {'lightos_api_port': 65535},
+              {'lightos_api_service_timeout': 1},
+              {'lightos_operation_timeout': 1})
+    def test_what_is_just_allowed(self, values):
+        self.load(**values)
+
     def test_settings_are_shown_without_the_token(self):
         text = token(1)
         self.assertNotIn(text, repr(self.load(lightos_jwt=text)))

@@ -68,7 +68,7 @@ class CredentialsTest(unittest.TestCase):
             self.assertNotIn(text, shown)
 
     @ddt.data({}, {'exp': seconds(1)}, {'exp': seconds(-59)},
-              {'nbf': seconds(-1)}, {'nbf': seconds(59)}, {'exp': None},
+              {'nbf': seconds(-1)}, {'nbf': seconds(60)}, {'exp': None},
               {'exp': seconds(3600), 'nbf': seconds(-3600)})
     def test_accepts_a_token_that_is_valid_now(self, claims):
         credentials.Credentials(token(**claims)).check(NOW)

@@ -180,6 +180,10 @@ class WaitUntilTest(unittest.TestCase):
         self.assertEqual(self.looked[-1], seen)
         self.assertLess(seen, 1010 + STEADY.most)
 
+    def test_the_first_look_comes_at_once(self):
+        self.wait(1010)
+        self.assertEqual(1000, self.looked[0])
+
     def test_what_was_just_read_needs_no_look(self):
         self.assertEqual(1010, self.wait(1010, seen=1010))
         self.assertEqual([], self.looked)

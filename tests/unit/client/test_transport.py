@@ -51,6 +51,12 @@ class PathTest(unittest.TestCase):
             ['', 'api', 'v2'] + segments,
             [urllib.parse.unquote(part) for part in split.path.split('/')])
 
+    def test_what_no_quoting_protects_is_refused(self):
+        """Defect 32: nothing in a name leads to another path."""
+        for segment in ('', '.', '..'):
+            self.assertRaises(errors.InvalidRequest, transport.path,
+                              'projects', segment, 'volumes')
+
 
 @ddt.ddt
 class RequestTest(scripted.TransportTestCase):
@@ -185,22 +191,24 @@ class ReplyTest(scripted.TransportTestCase):
         self.assertIn('Bad Gateway', str(caught.exception))
 
     @ddt.data(
-        (scripted.refused, errors.Unreachable),
-        (scripted.black_hole, errors.Unreachable),
-        (scripted.untrusted, errors.Untrusted),
-        (scripted.no_reply, errors.ReplyLost),
-        (scripted.reset, errors.ReplyLost),
-        (scripted.cut_short, errors.ReplyLost),
-        (scripted.unforeseen, errors.ReplyLost),
+        (scripted.refused, errors.Unreachable, 'Connection refused'),
+        (scripted.black_hole, errors.Unreachable, 'timed out'),
+        (scripted.untrusted, errors.Untrusted, 'wrong certificate'),
+        (scripted.no_reply, errors.ReplyLost, 'Read timed out'),
+        (scripted.reset, errors.ReplyLost, 'reset by peer'),
+        (scripted.cut_short, errors.ReplyLost, 'IncompleteRead'),
+        (scripted.unforeseen, errors.ReplyLost, 'who knows'),
     )
     @ddt.unpack
-    def test_a_failure_tells_whether_anything_was_sent(self, failure, kind):
+    def test_a_failure_tells_whether_anything_was_sent(self, failure, kind,
+                                                       reason):
         """Defect 26: "refused" and "no reply" are not the same."""
         for endpoint in self.seeds:
             self.adapter.tell(endpoint, failure())
         with self.assertRaises(errors.LightOSError) as caught:
             self.request('PUT')
         self.assertIs(kind, type(caught.exception))
+        self.assertIn(reason, str(caught.exception))
 
 
 @ddt.ddt
@@ -234,7 +242,9 @@ class SecretsTest(scripted.TransportTestCase):
     def test_a_token_that_cannot_be_sent_is_not_told_either(self):
         self.transport = self.make(
             token=scripted.TOKEN.replace('.', '.\n', 1))
-        said = self.everything_said(method='PUT')
+        said = self.everything_said(method='GET')
+        self.assertIn('InvalidRequest', said)
+        self.assertEqual([], self.clock.pauses)
         for part in scripted.TOKEN.split('.'):
             self.assertNotIn(part, said)
 
@@ -242,5 +252,5 @@ class SecretsTest(scripted.TransportTestCase):
         self.adapter.tell(scripted.A, Reply(takes=1.5))
         said = self.everything_said(query={'name': 'volume-1'})
         for text in ('GET https://10.0.0.1:443/api/v2/x', 'volume-1',
-                     '%d' % http.HTTPStatus.OK, '1.500 s'):
+                     '%d' % http.HTTPStatus.OK, 'in 1.500 s'):
             self.assertIn(text, said)

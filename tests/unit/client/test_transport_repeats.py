@@ -92,6 +92,32 @@ class FailoverTest(scripted.TransportTestCase):
             self.request()
         self.assertEqual([A, B, B, B], self.adapter.asked())
 
+    @ddt.data(Reply(), Reply(404))
+    def test_stays_with_it_though_the_first_one_may_be_back(self, outcome):
+        self.adapter.tell(A, scripted.refused())
+        self.adapter.tell(B, outcome)
+        for _ in range(2):
+            try:
+                self.request()
+            except errors.NotFound:
+                pass
+            self.clock.advance(3600)
+        self.assertEqual([A, B, B], self.adapter.asked())
+
+    def test_an_endpoint_that_lost_a_reply_is_not_asked_next(self):
+        self.adapter.tell(A, scripted.reset())
+        self.assertRaises(errors.ReplyLost, self.request, 'PUT')
+        self.request()
+        self.assertEqual([A, B], self.adapter.asked())
+
+    def test_a_dead_endpoint_is_asked_after_one_in_trouble(self):
+        self.adapter.tell(A, scripted.refused())
+        self.adapter.tell(B, Reply(500), Reply())
+        self.adapter.tell(C, scripted.refused())
+        self.assertRaises(errors.ServerError, self.request, 'PUT')
+        self.request()
+        self.assertEqual([A, B, C, B], self.adapter.asked())
+
     def test_a_dead_endpoint_costs_one_request_and_not_each(self):
         """Defect 25: black holes do not use up the time of the others."""
         self.adapter.tell(A, scripted.black_hole())
