@@ -129,6 +129,11 @@ def grant(access: Access, host: Host, others: Iterable[Host],
         ip_acl = host.addresses.union(*(known[nqn] for nqn in inside))
     # Otherwise a host is inside whose addresses nobody knows: narrowing
     # the list would cut it off.
+    if (len(ip_acl) > MAX_ADDRESSES and use_ip_acl
+            and all(known.get(nqn) for nqn in inside)):
+        # Some may be of hosts that left, or on networks of no use.
+        ip_acl = min(ip_acl, host.addresses.union(
+            *(known[nqn] for nqn in inside)), key=len)
     if len(ip_acl) > MAX_ADDRESSES:
         raise TooManyAddresses(len(ip_acl))
     return Access(inside | {host.nqn}, ip_acl)
@@ -155,9 +160,8 @@ def revoke(access: Access, host: Host, others: Iterable[Host],
             *(known[nqn] for nqn in inside))
     # Otherwise a host stays whose addresses nobody knows. An address of
     # the leaving host may be its own too, and opens nothing by itself.
-    if not inside:
-        return shut_out(Access(_NONE, ip_acl or _NONE), use_ip_acl)
-    return Access(inside, ip_acl or access.ip_acl)
+    left = Access(inside, ip_acl or access.ip_acl)
+    return left if inside else shut_out(left, use_ip_acl)
 
 
 def shut_out(access: Access, use_ip_acl: bool) -> Access:

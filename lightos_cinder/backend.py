@@ -152,17 +152,24 @@ class Backend:
                      ) -> models.ClusterInfo:
         """What the cluster tells every tenant; its endpoints are learnt.
 
+        It is complete enough for hosts to connect by.
+
         :param timeout: seconds, if not those of any operation
         """
         client = self._client(timeout)
         info = client.get_cluster_info()
         self._transport.endpoints.learn(
             endpoints.parse_all(info.api_endpoints))
-        if info.discovery_endpoints or info.nvme_endpoints:
-            return info
-        # Older servers name them with their nodes only.
-        return info.with_nvme_endpoints(
-            [node.nvme_endpoint for node in client.list_nodes()])
+        if not (info.discovery_endpoints or info.nvme_endpoints):
+            # Older servers name them with their nodes only.
+            info = info.with_nvme_endpoints(
+                node.nvme_endpoint for node in client.list_nodes()
+                if node.nvme_endpoint)
+        if not info.connectable:
+            raise client_errors.ReplyLost(
+                'GET', 'clusterinfo', 'the cluster', 'it names no subsystem '
+                'NQN or no endpoints, without which no host can connect')
+        return info
 
     def capacity(self) -> Optional[models.Capacity]:
         """Capacity of the cluster; None if the token may not know it."""

@@ -14,6 +14,7 @@
 
 import os
 import shutil
+import socket
 from typing import Any
 from typing import Iterable
 from typing import Mapping
@@ -73,18 +74,18 @@ def shares_host(connector: Mapping[str, Any],
     """Whether another attachment of the volume is on the same host.
 
     Hosts are the same when their NQNs are, for that is what the ACL knows.
-    One of the attachments is the leaving one itself, unless Cinder made it
-    for its own copying: then it has no record and every record of that
-    host is another's.
+    One of the attachments on record is the leaving one itself, even if its
+    connector was told differently then. But what Cinder attaches on its own
+    host, to copy images, is on no record, and every record is another's.
 
     :param connector: of the one that leaves
     :param attached: connectors of the attachments that Cinder has on record
     """
     same = [other for other in attached
             if other.get('nqn') == connector['nqn']]
-    if connector in same:
-        same.remove(connector)
-    return bool(same)
+    cinders_own = (connector not in same and 'found_dsc' in connector
+                   and connector.get('host') == socket.gethostname())
+    return len(same) > (0 if cinders_own else 1)
 
 
 def properties(volume: models.Volume, cluster: models.ClusterInfo

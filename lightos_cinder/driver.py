@@ -17,6 +17,7 @@ from typing import Any
 from typing import Callable
 from typing import Mapping
 from typing import Optional
+from typing import Sequence
 
 from cinder import coordination
 from cinder import exception
@@ -96,10 +97,6 @@ class LightOSVolumeDriver(driver.VolumeDriver):
 
     def check_for_setup_error(self) -> None:
         """Warn of what will not work; fail on what must be mended."""
-        if not self._cluster.subsystem_nqn:
-            raise exception.VolumeBackendAPIException(
-                data=_('the LightOS cluster does not tell its subsystem '
-                       'NQN, without which no host can connect'))
         if self._settings.default_replicas > self._cluster.max_replicas > 0:
             LOG.warning('lightos_default_num_replicas is %d and the LightOS '
                         'cluster supports %d: a volume whose type does not '
@@ -111,6 +108,9 @@ class LightOSVolumeDriver(driver.VolumeDriver):
                         'checked: the token in lightos_jwt goes to whoever '
                         'answers. Set driver_ssl_cert_verify or '
                         'lightos_tls_fingerprints.')
+        if self._settings.trust.ca_file and not self._settings.trust.verify:
+            LOG.warning('driver_ssl_cert_path has no effect, because '
+                        'driver_ssl_cert_verify is false.')
         lacking = connection.lacking_here()
         if lacking:
             LOG.warning('This host cannot attach volumes itself, so copying '
@@ -147,7 +147,9 @@ class LightOSVolumeDriver(driver.VolumeDriver):
                 make: Callable[[naming.Ref, specs.VolumeSpec, int],
                                models.Volume],
                 source: Optional[naming.Ref] = None) -> dict[str, str]:
-        spec = self._spec(volume.volume_type)
+        spec = specs.from_volume_type(
+            _type_of(volume), self._settings.default_replicas,
+            self._settings.default_compression)
         specs.check_replicas(spec, self._cluster.max_replicas)
         if source and source.project != spec.project:
             raise specs.other_project(spec, source.project)
@@ -223,7 +225,8 @@ class LightOSVolumeDriver(driver.VolumeDriver):
         with errors.translated(ref):
             try:
                 opened = self._backend.grant(
-                    ref, host, self._attached(volume))
+                    ref, host, _attached(
+                        volume, self._settings.ip_acl_networks))
             except acl.TooManyAddresses as error:
                 raise exception.VolumeBackendAPIException(
                     data=_('volume %(volume)s: %(error)s. Set '
@@ -263,8 +266,10 @@ class LightOSVolumeDriver(driver.VolumeDriver):
                              connector['nqn'])
                     return True
                 else:
+                    # With all addresses: some may have been let in before
+                    # lightos_ipacl_networks was set.
                     self._backend.revoke(ref, connection.host_of(connector),
-                                         self._attached(volume))
+                                         _attached(volume))
         except exception.VolumeNotFound:
             LOG.warning('Volume %s is not on the cluster any more; there is '
                         'no access to end.', volume.id)
@@ -307,29 +312,41 @@ class LightOSVolumeDriver(driver.VolumeDriver):
                 'max_over_subscription_ratio'),
             backend_state=state)
 
+    @classmethod
+    def clean_volume_file_locks(cls, volume_id: str) -> None:
+        """Remove the lock files of a volume that is gone."""
+        coordination.synchronized_remove('lightos-snapshot-' + volume_id)
+        coordination.synchronized_remove('lightos-access-' + volume_id)
+
     def _init_vendor_properties(self) -> tuple[dict, str]:
         return specs.vendor_properties(self._set_property), 'lightos'
 
     # Cinder's objects to ours
 
-    def _spec(self, volume_type: Any) -> specs.VolumeSpec:
-        return specs.from_volume_type(
-            volume_type, self._settings.default_replicas,
-            self._settings.default_compression)
-
     @staticmethod
     def _volume_ref(volume: Any) -> naming.Ref:
-        return naming.volume_ref(volume,
-                                 specs.project_of(volume.volume_type))
+        project, _uuid = naming.parse_provider_id(volume.provider_id)
+        return naming.volume_ref(
+            volume, project or specs.project_of(_type_of(volume)))
 
     def _snapshot_ref(self, snapshot: Any) -> naming.Ref:
         return naming.snapshot_ref(snapshot,
                                    self._volume_ref(snapshot.volume))
 
-    def _attached(self, volume: Any) -> list[acl.Host]:
-        return [connection.host_of(connector,
-                                   self._settings.ip_acl_networks)
-                for connector in _connectors(volume)]
+
+def _type_of(volume: Any) -> Any:
+    """The volume's type, also if the user may not see it any more."""
+    if 'volume_type' in volume or not volume.volume_type_id:
+        return volume.volume_type
+    with volume.obj_as_admin():
+        return volume.volume_type
+
+
+def _attached(volume: Any, networks: Sequence[acl.Network] = ()
+              ) -> list[acl.Host]:
+    """The hosts that Cinder has on record as attached."""
+    return [connection.host_of(connector, networks)
+            for connector in _connectors(volume)]
 
 
 def _connectors(volume: Any) -> list[Mapping[str, Any]]:

@@ -95,9 +95,10 @@ def _meaning(error: errors.LightOSError, ref: Optional[naming.Ref],
                 snapshot_id=error.ref.cinder_id)
         return exception.VolumeNotFound(volume_id=error.ref.cinder_id)
     if isinstance(error, StillBusy):
+        # With the cluster's words: theirs would speak of snapshots.
         if error.noun == 'snapshot':
-            return exception.SnapshotIsBusy(snapshot_name=error.ref.name)
-        return exception.VolumeIsBusy(volume_name=error.ref.name)
+            return exception.SnapshotIsBusy(str(error))
+        return exception.VolumeIsBusy(str(error))
     return exception.VolumeBackendAPIException(
         data=explain(error, ref, asked))
 
@@ -111,7 +112,8 @@ def explain(error: errors.LightOSError,
         text += _('. Asked for was %s') % asked
     if isinstance(error, errors.Unauthenticated):
         text += _('. The cluster does not accept the token in lightos_jwt: '
-                  'it may have expired or its credential may be gone.')
+                  'it may have expired, its credential may be gone, or '
+                  'there is none.')
     elif isinstance(error, (errors.Forbidden, errors.NotFound)) and ref:
         text += _('. Check that LightOS project %s, which extra spec '
                   'lightos:project_name of the volume type names, exists, '

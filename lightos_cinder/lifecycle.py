@@ -72,6 +72,7 @@ class Lifecycle(Generic[Model]):
         self._collection: api.Collection[Model] = pick(client)
         self._ref = ref
         self._removed_remains = False
+        self._remains_stay = False
 
     def __str__(self) -> str:
         return '%s %s' % (self._collection.noun, self._ref)
@@ -79,8 +80,8 @@ class Lifecycle(Generic[Model]):
     def locate(self) -> Optional[Model]:
         """The object, also if it is on its way out; None if there is none.
 
-        An object that has the UUID but not the name is another one: Cinder
-        copies the provider_id of a volume onto temporary volumes.
+        An object that has the UUID and the name of another is another's:
+        Cinder copies a volume's provider_id onto temporary volumes.
 
         :raises Different: if it is there under a name nobody knows
         """
@@ -89,16 +90,16 @@ class Lifecycle(Generic[Model]):
         if ref.uuid:
             try:
                 other = self._collection.get(ref.project, ref.uuid)
-                if other.name == ref.name:
+                if naming.is_own(ref, other.name):
                     return other
             except client_errors.NotFound:
                 pass
         # Also the proof that the project is there and open to us: where it
         # is not, "not found" would not be the cluster's word on the object.
         found = self._collection.find(ref.project, ref.name)
-        if not found and other and not naming.is_of_cinder(other.name):
-            # Not that of another volume: somebody renamed this one, or
-            # adopted it. Neither "gone" nor surely ours to delete.
+        if not found and other and not naming.is_anothers(ref, other.name):
+            # Somebody renamed this one, or adopted it: neither "gone" nor
+            # surely ours to delete.
             raise errors.Different('%s is named %s on the cluster'
                                    % (self, other.name))
         return self._remember(found)
@@ -226,7 +227,7 @@ class Lifecycle(Generic[Model]):
                         return
                     if (error.outcome
                             is client_errors.Outcome.REFUSED_FOR_NOW
-                            and not asked):
+                            and found.state.usable and not asked):
                         raise errors.StillBusy(self._collection.noun,
                                                self._ref, error) from error
                     raise
@@ -269,6 +270,7 @@ class Lifecycle(Generic[Model]):
             # The remains of an attempt that failed: out of the way, if
             # this version of LightOS can.
             if self._removed_remains:
+                self._remains_stay = True
                 return None
             self._removed_remains = True
             self._remember(found)
@@ -278,7 +280,7 @@ class Lifecycle(Generic[Model]):
         return found
 
     def _name_held(self) -> client_errors.LightOSError:
-        if self._removed_remains:
+        if self._remains_stay:
             return errors.Failed('%s had failed to be created before, and '
                                  'its name is still held' % self)
         return errors.NotSettled('the name of %s is held, and no longer '

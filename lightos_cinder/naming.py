@@ -18,7 +18,7 @@ from typing import Any
 from typing import Optional
 import uuid
 
-_UUID = re.compile('[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}')
+_UUID = re.compile('[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}')
 
 # An extra spec left out means this project, which every cluster has.
 DEFAULT_PROJECT = 'default'
@@ -63,13 +63,19 @@ def parse_provider_id(text: Optional[str]
             words[1] if len(words) == 2 else None)
 
 
-def is_of_cinder(name: str) -> bool:
-    """Whether a name on the cluster is one that Cinder gave.
+def is_own(ref: Ref, name: str) -> bool:
+    """Whether a name on the cluster is that of an object of Cinder.
 
-    However volume_name_template and snapshot_name_template are set, they
-    put an id into a name.
+    However volume_name_template and snapshot_name_template are set, or
+    once were, they put the object's id into its name.
     """
-    return bool(_UUID.search(name))
+    own = set(_UUID.findall(ref.name))
+    return name == ref.name or not own.isdisjoint(_UUID.findall(name))
+
+
+def is_anothers(ref: Ref, name: str) -> bool:
+    """Whether a name on the cluster is that of another object of Cinder."""
+    return bool(_UUID.search(name)) and not is_own(ref, name)
 
 
 def volume_ref(volume: Any, type_project: str) -> Ref:

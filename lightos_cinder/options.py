@@ -45,45 +45,61 @@ class _Port(_Integer, types.Port):
     """A TCP port; what it refuses is told with the value."""
 
 
+class _SharedOpt(cfg.Opt):
+    """An option that the driver inside Cinder has too, in its own words.
+
+    Both drivers may serve backends of one cinder-volume. To oslo.config a
+    second definition is an error unless it is the same as the first.
+    """
+
+    def __eq__(self, another: object) -> bool:
+        return isinstance(another, cfg.Opt) and another.dest == self.dest
+
+    def __ne__(self, another: object) -> bool:
+        return not self == another
+
+    __hash__ = cfg.Opt.__hash__
+
+
 # Options that the driver inside Cinder has too keep its names and types:
 # an operator moves between the two by changing volume_driver alone.
 OPTS = [
-    cfg.ListOpt('lightos_api_address',
-                item_type=types.IPAddress(),
-                help='IP addresses of the LightOS API service, separated by '
-                     'commas. Each node of a cluster has one; name several, '
-                     'so that the loss of a node is not the loss of the '
-                     'backend.'),
-    cfg.Opt('lightos_api_port',
-            type=_Port(), default=443,
-            help='TCP port of the LightOS API service on each of these '
-                 'addresses. It is always spoken to over HTTPS.'),
-    cfg.StrOpt('lightos_jwt',
-               secret=True,
+    _SharedOpt('lightos_api_address',
+               type=types.List(item_type=types.IPAddress()),
+               help='IP addresses of the LightOS API service, separated by '
+                    'commas. Each node of a cluster has one; name several, '
+                    'so that the loss of a node is not the loss of the '
+                    'backend.'),
+    _SharedOpt('lightos_api_port',
+               type=_Port(), default=443,
+               help='TCP port of the LightOS API service on each of these '
+                    'addresses. It is always spoken to over HTTPS.'),
+    _SharedOpt('lightos_jwt',
+               type=types.String(), secret=True,
                help='JSON Web Token that authenticates this backend to the '
                     'cluster. Its roles must include administration of each '
                     'LightOS project that a volume type names.'),
-    cfg.Opt('lightos_default_num_replicas',
-            type=_Integer(min=1, max=3), default=3,
-            help='Number of replicas of a volume whose volume type does '
-                 'not have the extra spec lightos:num_replicas.'),
-    cfg.BoolOpt('lightos_default_compression_enabled',
-                default=False,
-                help='Whether a volume is compressed whose volume type does '
-                     'not have the extra spec compression.'),
-    cfg.Opt('lightos_api_service_timeout',
-            type=_Integer(min=1), default=30,
-            help='Seconds to wait for the reply to one API request.'),
+    _SharedOpt('lightos_default_num_replicas',
+               type=_Integer(min=1, max=3), default=3,
+               help='Number of replicas of a volume whose volume type does '
+                    'not have the extra spec lightos:num_replicas.'),
+    _SharedOpt('lightos_default_compression_enabled',
+               type=types.Boolean(), default=False,
+               help='Whether a volume is compressed whose volume type does '
+                    'not have the extra spec compression.'),
+    _SharedOpt('lightos_api_service_timeout',
+               type=_Integer(min=1), default=30,
+               help='Seconds to wait for the reply to one API request.'),
     cfg.Opt('lightos_operation_timeout',
             type=_Integer(min=1), default=100,
             help='Seconds within which an operation, for instance the '
                  'creation of a volume, must be done on the cluster, '
                  'including all repeated requests and all waiting.'),
-    cfg.BoolOpt('lightos_use_ipacl',
-                default=True,
-                help="Whether to admit an attached host by its IP addresses "
-                     "too, in the volume's IP ACL, and not only by its host "
-                     "NQN, in the volume's ACL."),
+    _SharedOpt('lightos_use_ipacl',
+               type=types.Boolean(), default=True,
+               help="Whether to admit an attached host by its IP addresses "
+                    "too, in the volume's IP ACL, and not only by its host "
+                    "NQN, in the volume's ACL."),
     cfg.ListOpt('lightos_ipacl_networks',
                 default=[],
                 help='Networks in CIDR notation, separated by commas, that '
@@ -97,8 +113,8 @@ OPTS = [
                      'Several, so that a certificate can be exchanged. '
                      'For the certificate that LightOS ships with, which '
                      'names no address and cannot be verified otherwise.'),
-    cfg.IntOpt('lightos_api_service_snapshots_max_calls',
-               default=5,
+    _SharedOpt('lightos_api_service_snapshots_max_calls',
+               type=_Integer(), default=5,
                deprecated_for_removal=True,
                deprecated_reason='Snapshots are created within '
                                  'lightos_operation_timeout, in as many '
@@ -142,10 +158,10 @@ class Settings:
                                   'lightos_default_num_replicas'),
             default_compression=_get(configuration,
                                      'lightos_default_compression_enabled'),
-            request_timeout=_get(configuration,
-                                 'lightos_api_service_timeout'),
-            operation_timeout=_get(configuration,
-                                   'lightos_operation_timeout'),
+            request_timeout=_seconds(configuration,
+                                     'lightos_api_service_timeout'),
+            operation_timeout=_seconds(configuration,
+                                       'lightos_operation_timeout'),
             use_ip_acl=_get(configuration, 'lightos_use_ipacl'),
             ip_acl_networks=_networks(configuration))
 
@@ -155,6 +171,15 @@ def _get(configuration: Any, option: str) -> Any:
         return getattr(configuration, option)
     except (cfg.Error, ValueError) as error:
         raise exception.InvalidConfigurationValue(str(error))
+
+
+def _seconds(configuration: Any, option: str) -> int:
+    # Checked here too: if the driver inside Cinder has registered its
+    # options first, they have other limits than ours.
+    seconds = _get(configuration, option)
+    if seconds < 1:
+        raise _invalid(option, seconds, _('1 or more seconds'))
+    return seconds
 
 
 def _invalid(option: str, value: object, allowed: str

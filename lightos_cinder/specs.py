@@ -53,7 +53,7 @@ class VolumeSpec:
 
     def __str__(self) -> str:
         return ('volume type %s: LightOS project %s, %d replicas, '
-                'compression %s, QoS policy %s') % (
+                'compression %s, QoS policy (lightos:qos_policy) %s') % (
             self.volume_type or '(none)', self.project, self.replicas,
             self.compression, self.qos_policy or '(default)')
 

@@ -80,6 +80,7 @@ class Collection(Generic[Model]):
         is the last one (REST API facts, 1.8).
         """
         query = dict(filters, limit=str(_PAGE))
+        begun = set()
         while True:
             page = [self.model.from_json(item) for item in _objects(
                 self._call('GET', 'projects', project, self.kind,
@@ -87,7 +88,12 @@ class Collection(Generic[Model]):
             yield from page
             if len(page) < _PAGE:
                 return
-            query['offsetUUID'] = page[-1].uuid
+            last = page[-1].uuid
+            if not last or last in begun:
+                raise _unreadable('GET', self.kind,
+                                  'its pages do not come to an end')
+            begun.add(last)
+            query['offsetUUID'] = last
 
     def delete(self, project: str, uuid: str) -> None:
         """``DELETE /projects/{project}/{kind}/{UUID}``: starts it."""
@@ -97,8 +103,7 @@ class Collection(Generic[Model]):
         made = self.model.from_json(self._call(
             'POST', 'projects', project, self.kind, body=body))
         if not made.uuid:
-            raise errors.ReplyLost('POST', self.kind, 'the cluster',
-                                   'the reply names no UUID')
+            raise _unreadable('POST', self.kind, 'it names no UUID')
         return made
 
 
@@ -231,7 +236,20 @@ def _acl(values: Iterable[str]) -> dict[str, list[str]]:
 
 
 def _objects(reply: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+    """The objects in a listing, which is left out when there are none.
+
+    :raises ReplyLost: for anything else, which is no proof of there being
+        none
+    """
     items = reply.get(key)
-    if not isinstance(items, list):
+    if items is None and 'error' not in reply:
         return []
-    return [item for item in items if isinstance(item, dict)]
+    if not isinstance(items, list) or not all(
+            isinstance(item, dict) for item in items):
+        raise _unreadable('GET', key, 'it is no list of them')
+    return items
+
+
+def _unreadable(method: str, kind: str, reason: str) -> errors.ReplyLost:
+    return errors.ReplyLost(method, kind, 'the cluster',
+                            'the reply cannot be used: ' + reason)

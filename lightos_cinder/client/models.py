@@ -158,6 +158,12 @@ class ClusterInfo:
             discovery_endpoints=_texts(json, 'discoveryEndpoints'),
             nvme_endpoints=_texts(json, 'nvmeEndpoints'))
 
+    @property
+    def connectable(self) -> bool:
+        """Whether it tells what a host needs to connect."""
+        return bool(self.subsystem_nqn and (self.discovery_endpoints
+                                            or self.nvme_endpoints))
+
     def with_nvme_endpoints(self, found: Iterable[str]) -> 'ClusterInfo':
         """The same, with endpoints that were found elsewhere."""
         return dataclasses.replace(self, nvme_endpoints=tuple(found))

@@ -89,13 +89,14 @@ def retrying(deadline: Deadline, pace: Pace,
 
     :param again: tells from an exception whether to go on
     """
-    def pause(state: tenacity.RetryCallState) -> float:
-        return min(pace.pause(state.attempt_number), deadline.left())
+    # Older versions of tenacity go by the name of the parameter.
+    def pause(retry_state: tenacity.RetryCallState) -> float:
+        return min(pace.pause(retry_state.attempt_number), deadline.left())
 
     return tenacity.Retrying(
         retry=options.pop('retry', tenacity.retry_if_exception(again)),
         wait=pause,
-        stop=lambda state: deadline.left() <= 0,
+        stop=lambda retry_state: deadline.left() <= 0,
         sleep=deadline.clock.sleep,
         reraise=True,
         **options)
@@ -117,7 +118,7 @@ def wait_until(look: Callable[[], T], done: Callable[[T], bool],
     if seen is not None and done(seen):
         return seen
 
-    def give_up(state: tenacity.RetryCallState) -> T:
+    def give_up(retry_state: tenacity.RetryCallState) -> T:
         raise errors.DeadlineExceeded(what)
 
     if seen is not None:

@@ -16,6 +16,7 @@ import http.cookiejar
 import json
 import logging
 import re
+import threading
 from typing import Any
 from typing import Mapping
 from typing import Optional
@@ -73,6 +74,13 @@ def may_repeat(method: str, outcome: errors.Outcome) -> bool:
     return method == 'GET' and outcome is not errors.Outcome.REFUSED
 
 
+class _Session(requests.Session):
+    """A session that does not so much as look where a redirect leads."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Answer: nowhere. A token is for the configured endpoints."""
+
+
 class Transport:
     """Sends requests to whichever endpoint answers.
 
@@ -95,7 +103,10 @@ class Transport:
         self._trust = trust
         self._request_timeout = request_timeout
         self._pace = polling.Pace(first=0.1, factor=1.6, most=5.0)
-        self._session = requests.Session()
+        # As many as the pool has connections, so that whoever waits for one
+        # waits here, no longer than until his deadline.
+        self._free = threading.Semaphore(pool_size)
+        self._session = _Session()
         # The environment must not change what was configured: neither a
         # proxy, nor ~/.netrc, nor another set of CAs.
         self._session.trust_env = False
@@ -129,8 +140,19 @@ class Transport:
                     and may_repeat(method, error.outcome))
 
         lap = polling.retrying(deadline, self._pace, again)
-        return lap(self._lap, {}, method, url_path, deadline, project, query,
-                   body, etag)
+        return lap(self._in_turn, {}, method, url_path, deadline, project,
+                   query, body, etag)
+
+    def _in_turn(self, unreached: dict[str, str], method: str, url_path: str,
+                 deadline: polling.Deadline, *args: Any) -> dict[str, Any]:
+        """Wait for a free connection, then ask."""
+        if not self._free.acquire(timeout=deadline.left()):
+            raise errors.Unreachable(
+                unreached or {'all': 'no connection became free in time'})
+        try:
+            return self._lap(unreached, method, url_path, deadline, *args)
+        finally:
+            self._free.release()
 
     def _lap(self, unreached: dict[str, str], method: str, url_path: str,
              deadline: polling.Deadline, *args: Any) -> dict[str, Any]:
@@ -191,7 +213,8 @@ class Transport:
                 timeout=(min(_CONNECT_TIMEOUT, left),
                          min(self._request_timeout, left)),
                 verify=self._trust.requests_verify, allow_redirects=False)
-        except requests.RequestException as error:
+        except (requests.RequestException, ValueError,
+                RecursionError) as error:
             raise self._failure(endpoint, method, url_path, error) from None
         LOG.debug('%s https://%s%s %s: %d in %.3f s', method, endpoint,
                   url_path, query or body or '', response.status_code,
@@ -203,7 +226,7 @@ class Transport:
               response: requests.Response) -> dict[str, Any]:
         try:
             content: Any = json.loads(response.content)
-        except ValueError:
+        except (ValueError, RecursionError):
             content = response.text
         if response.status_code != 200:
             raise errors.from_reply(response.status_code, content, method,
@@ -215,17 +238,16 @@ class Transport:
 
     @staticmethod
     def _failure(endpoint: api_endpoints.Endpoint, method: str,
-                 url_path: str,
-                 error: requests.RequestException) -> errors.LightOSError:
+                 url_path: str, error: Exception) -> errors.LightOSError:
         """Tell from an exception of requests whether anything was sent."""
         cause = _root(error)
         reason = _WHERE.sub('', str(cause)) or type(cause).__name__
         if isinstance(error, ValueError):
-            # Not even a request; its text may quote the token.
+            # Its text may quote a header, and so the token.
             reason = type(error).__name__
         LOG.debug('%s https://%s%s failed: %s', method, endpoint, url_path,
                   reason)
-        if isinstance(error, ValueError):
+        if isinstance(error, requests.exceptions.InvalidHeader):
             return errors.InvalidRequest('%s %s cannot be sent: %s' % (
                 method, url_path, reason))
         if isinstance(cause, tls.UntrustedCertificate):

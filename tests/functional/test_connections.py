@@ -13,6 +13,7 @@
 """Attach and detach on an emulated cluster."""
 
 from concurrent import futures
+import socket
 
 from cinder import exception
 import ddt
@@ -86,6 +87,17 @@ class AttachTestCase(base.DriverTestCase):
         self.assertEqual(sorted(_ips(1) + ['192.0.2.200']),
                          self.acls(volume)[1])
 
+    def test_without_ip_acl_an_administrators_list_outlives_its_host(self):
+        self.driver = self.make_driver(lightos_use_ipacl=False)
+        volume = self.created()
+        self.lightos.edit_volume(self.on_cluster(volume)['UUID'],
+                                 ip_acl=_ips(1))
+        for number in (1, 2):
+            self.driver.initialize_connection(volume, base.connector(number))
+            self.driver.terminate_connection(volume, base.connector(number),
+                                             force=False)
+            self.assertEqual((['ALLOW_NONE'], _ips(1)), self.acls(volume))
+
     @ddt.data(True, False)
     def test_an_ip_acl_that_nobody_set(self, shown):
         """Defect 12: a missing IPAcl crashed an attach."""
@@ -148,6 +160,21 @@ class AttachTestCase(base.DriverTestCase):
             lightos_ipacl_networks=['198.51.100.0/29'])
         self.driver.initialize_connection(volume, many)
         self.assertEqual(2 + 8, len(self.acls(volume)[1]))
+
+    def test_addresses_of_no_use_make_room(self):
+        """Defect 7: lists that were filled up before can be attached."""
+        volume = self.created()
+        many = base.connector(1, host_ips=['192.0.2.1'] + [
+            '198.51.100.%d' % last for last in range(14)])
+        self.driver.initialize_connection(volume, many)
+        self.attach(volume, many)
+        self.driver = self.make_driver(
+            lightos_ipacl_networks=['192.0.2.0/24'])
+        for number in (2, 3):
+            self.attached(volume, number)
+        self.assertEqual((sorted(map(_nqn, (1, 2, 3))),
+                          ['192.0.2.1', '192.0.2.2', '192.0.2.3']),
+                         self.acls(volume))
 
     def test_many_hosts_at_once(self):
         self.lightos.set_settings(update_settle=0.02)
@@ -283,8 +310,18 @@ class DetachTestCase(base.DriverTestCase):
         self.driver.initialize_connection(volume, instance)
         self.attach(volume, instance)
         self.assertTrue(self.driver.terminate_connection(
-            volume, base.connector(), force=False))
+            volume, base.connector(host=socket.gethostname()), force=False))
         self.assertEqual([_nqn(1)], self.acls(volume)[0])
+
+    def test_a_connector_that_is_told_otherwise_than_on_record(self):
+        volume = self.created()
+        recorded = base.connector(mountpoint='/dev/vdb', mode='rw')
+        self.driver.initialize_connection(volume, recorded)
+        self.attach(volume, recorded)
+        self.assertFalse(self.driver.terminate_connection(
+            volume, {'nqn': _nqn(1), 'host': 'compute-1'}, force=True))
+        self.assertEqual((['ALLOW_NONE'], ['ALLOW_NONE']),
+                         self.acls(volume))
 
     def test_an_address_that_another_host_has_too_stays(self):
         """Defect 6: shared addresses were taken from those who stay."""

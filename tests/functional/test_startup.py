@@ -57,6 +57,12 @@ class OptionsTestCase(base.DriverTestCase):
             self.assertIn('driver_ssl_cert_path is ' + path, message)
             self.assertIn('PEM', message)
 
+    def test_a_certificate_file_of_no_effect_is_a_warning(self):
+        with self.assertLogs('lightos_cinder', 'WARNING') as logs:
+            self.make_driver(driver_ssl_cert_path='/nowhere.pem')
+        self.assertTrue(any('driver_ssl_cert_path has no effect' in line
+                            for line in logs.output))
+
     @ddt.data([], ['ab:cd'], ['g' * 64])
     def test_fingerprints_that_cannot_be_used(self, value):
         message = self.refused(lightos_tls_fingerprints=value)
@@ -241,6 +247,18 @@ class StatisticsTestCase(base.DriverTestCase):
                          (told['total_capacity_gb'],
                           told['free_capacity_gb']))
         self.assertEqual('up', told['backend_state'])
+
+    def test_a_cluster_that_tells_nothing_is_down_and_changes_nothing(self):
+        volume = self.created()
+        self.lightos.add_fault(kind='status', status=200, body='{}',
+                               method='GET', path='/(clusterinfo|nodes)',
+                               times=None)
+        told = self.driver.get_volume_stats(refresh=True)
+        self.assertEqual('down', told['backend_state'])
+        info = self.driver.initialize_connection(volume, base.connector())
+        self.assertEqual(set(self.lightos.addresses),
+                         set(info['data']['lightos_nodes']))
+        self.assertTrue(info['data']['subsysnqn'])
 
     def test_what_types_are_matched_with(self):
         told = self.driver.get_volume_stats(refresh=True)

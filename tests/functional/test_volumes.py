@@ -233,6 +233,41 @@ class DeleteTestCase(base.DriverTestCase):
         self.driver.delete_volume(temporary)
         self.assertEqual([source.name], self.names())
 
+    def test_a_volume_whose_name_still_tells_its_id_is_found(self):
+        volume = self.created()
+        self.driver.initialize_connection(volume, base.connector())
+        uuid_ = self.on_cluster(volume)['UUID']
+        self.lightos.edit_volume(uuid_, name=volume.name + '-keep')
+        self.driver.terminate_connection(volume, base.connector(),
+                                         force=False)
+        self.assertEqual(['ALLOW_NONE'],
+                         self.lightos.volumes()[0]['acl']['values'])
+        self.driver.delete_volume(volume)
+        self.assertEqual([], self.names())
+
+    def test_after_a_change_of_the_name_template(self):
+        volume = self.created()
+        base.CONF.set_override('volume_name_template', 'vol-%s')
+        self.addCleanup(base.CONF.clear_override, 'volume_name_template')
+        self.driver.delete_volume(volume)
+        self.assertEqual([], self.names())
+
+    def test_a_volume_that_was_never_finished_is_not_called_available(self):
+        """The manager calls available what is said to be busy."""
+        volume = self.created()
+        self.lightos.edit_volume(self.on_cluster(volume)['UUID'],
+                                 state='Creating')
+        self.assertRaises(exception.VolumeBackendAPIException,
+                          self.driver.delete_volume, volume)
+
+    def test_what_kept_it_busy_is_said(self):
+        volume = self.created()
+        self.lightos.add_fault(kind='status', status=503, code=14,
+                               message='is being rebalanced',
+                               method='DELETE', times=None)
+        self.assertRaisesRegex(exception.VolumeIsBusy, 'is being rebalanced',
+                               self.driver.delete_volume, volume)
+
     def test_a_volume_that_was_renamed_is_neither_gone_nor_deleted(self):
         volume = self.created()
         self.lightos.edit_volume(self.on_cluster(volume)['UUID'],

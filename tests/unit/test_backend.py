@@ -232,6 +232,7 @@ class OtherOperationsTest(backend_case.BackendTestCase):
 class ClusterTest(backend_case.BackendTestCase):
 
     def tell(self, **reply):
+        reply.setdefault('subsystemNQN', 'nqn.cluster')
         self.cluster.get_cluster_info = (
             lambda: models.ClusterInfo.from_json(reply))
         self.cluster.list_nodes = lambda: [
@@ -249,8 +250,18 @@ class ClusterTest(backend_case.BackendTestCase):
 
     def test_an_older_one_names_its_endpoints_with_its_nodes(self):
         self.tell()
-        self.assertEqual(('10.0.0.1:4420', ''),
+        self.assertEqual(('10.0.0.1:4420',),
                          self.backend.cluster_info().nvme_endpoints)
+
+    @ddt.data({'subsystemNQN': ''}, {})
+    def test_to_which_no_host_could_connect_is_an_error(self, reply):
+        """Defect 17: what is missing is said, and is no KeyError."""
+        self.tell(**reply)
+        if not reply:
+            self.cluster.list_nodes = lambda: [models.Node('n1', '')]
+        with self.assertRaisesRegex(client_errors.ReplyLost,
+                                    'subsystem NQN or no endpoints'):
+            self.backend.cluster_info()
 
     def test_its_endpoints_are_learnt(self):
         """Defect 41: without a restart."""

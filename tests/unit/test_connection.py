@@ -13,6 +13,7 @@
 import ipaddress
 import os
 import shutil
+import socket
 import unittest
 from unittest import mock
 
@@ -85,7 +86,10 @@ class SharesHostTest(unittest.TestCase):
     second = connector('nqn-a', '10.0.0.1', mountpoint='/dev/vdc')
     other = connector('nqn-b', '10.0.0.2')
     # As Cinder makes it for itself, on a host that runs an instance too.
-    own = connector('nqn-a', '10.0.0.1')
+    own = connector('nqn-a', '10.0.0.1', host=socket.gethostname())
+    # As an administrator types it, or after the addresses have changed.
+    typed = {'nqn': 'nqn-a', 'host': 'compute'}
+    moved = connector('nqn-a', '10.0.0.9')
 
     @ddt.data(
         ('first', ['first'], False),
@@ -98,6 +102,10 @@ class SharesHostTest(unittest.TestCase):
         ('own', [], False),
         ('own', ['other'], False),
         ('own', ['first'], True),
+        # One record is that of the leaving one, however it is told.
+        ('typed', ['first'], False),
+        ('moved', ['first', 'other'], False),
+        ('typed', ['first', 'second'], True),
     )
     @ddt.unpack
     def test_two_attachments_share_a_host_if_their_nqns_are_equal(

@@ -11,6 +11,7 @@
 # under the License.
 
 import os
+import socket
 import tempfile
 from unittest import mock
 
@@ -35,7 +36,8 @@ HERE_TOO = connector('nqn-a', '10.0.0.1', '172.17.0.1',
                      mountpoint='/dev/vdc')
 THERE = connector('nqn-b', '10.0.0.2', '172.17.0.1')
 #: As Cinder makes it for itself, on the same host as the first two.
-OWN = connector('nqn-a', '10.0.0.1', '172.17.0.1')
+OWN = connector('nqn-a', '10.0.0.1', '172.17.0.1',
+                host=socket.gethostname())
 
 A = acl.Host('nqn-a', frozenset({'10.0.0.1', '172.17.0.1'}))
 B = acl.Host('nqn-b', frozenset({'10.0.0.2', '172.17.0.1'}))

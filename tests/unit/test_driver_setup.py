@@ -140,16 +140,6 @@ class CheckTest(driver_case.DriverTestCase):
     def test_a_backend_that_is_well_warns_of_nothing(self):
         self.assertEqual([], self.warnings())
 
-    def test_a_cluster_to_which_no_host_could_connect(self):
-        """Defect 17: no KeyError for a missing subsystemNQN."""
-        self.backend.cluster_info.return_value = (
-            models.ClusterInfo.from_json({}))
-        self.driver.do_setup(None)
-        with self.assertRaises(
-                exception.VolumeBackendAPIException) as caught:
-            self.driver.check_for_setup_error()
-        self.assertIn('subsystem NQN', str(caught.exception))
-
     def test_a_certificate_that_nobody_checks(self):
         """Defect 33: the operator is told that anybody may answer."""
         self.conf.clear_override('lightos_tls_fingerprints',

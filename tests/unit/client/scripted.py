@@ -125,7 +125,10 @@ class ScriptedAdapter(adapters.BaseAdapter):
         self._scripts = {}
 
     def tell(self, endpoint, *outcomes):
-        """Let that endpoint answer so, the last for all times."""
+        """Let that endpoint answer so, the last for all times.
+
+        :param outcomes: or what makes one when it is time
+        """
         self._scripts[str(endpoint)] = list(outcomes)
 
     def asked(self):
@@ -140,6 +143,8 @@ class ScriptedAdapter(adapters.BaseAdapter):
                                'proxies': proxies})
         script = self._scripts[self._netloc(request)]
         outcome = script.pop(0) if len(script) > 1 else script[0]
+        if callable(outcome):
+            outcome = outcome()
         self._clock.advance(outcome.takes)
         if isinstance(outcome, Failure):
             raise outcome.error
@@ -181,14 +186,15 @@ class TransportTestCase(unittest.TestCase):
         self.deadline = polling.Deadline(self.clock, 100)
         self.transport = self.make()
 
-    def make(self, token=TOKEN, trust=tls.Trust()):
+    def make(self, token=TOKEN, trust=tls.Trust(), **options):
         with mock.patch.object(random, 'choice', lambda known: known[0]):
             known = endpoints.Endpoints(self.seeds, self.clock)
         with mock.patch.object(tls, 'Adapter',
                                lambda trust, pool_size: self.adapter):
             return transport.Transport(
                 known, credentials.Credentials(token), trust, self.clock,
-                request_timeout=30, user_agent='lightos-cinder/test')
+                request_timeout=30, user_agent='lightos-cinder/test',
+                **options)
 
     def request(self, method='GET', url_path='/api/v2/x', **options):
         return self.transport.request(method, url_path,

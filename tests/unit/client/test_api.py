@@ -180,11 +180,26 @@ class FindTest(ApiTestCase):
         self.request.side_effect = kind(0, None, 'no', 'GET', '/')
         self.assertRaises(kind, self.client.volumes.find, 'tenant', 'x')
 
-    @ddt.data({}, {'volumes': None}, {'volumes': {}}, {'volumes': 'x'},
-              {'volumes': [None, 3, 'x', []]})
-    def test_a_listing_of_an_odd_shape_is_empty(self, reply):
+    @ddt.data({}, {'volumes': None}, {'volumes': []}, {'more': 'later'})
+    def test_a_listing_without_volumes_is_empty(self, reply):
         self.request.return_value = reply
         self.assertIsNone(self.client.volumes.find('tenant', 'x'))
+
+    @ddt.data({'volumes': {}}, {'volumes': 'x'}, {'volumes': [None]},
+              {'volumes': [[]]}, {'error': 'not ready'})
+    def test_a_listing_of_an_odd_shape_is_not_taken_for_nothing(self, reply):
+        """Defect 1: a body that is not as expected is not "not there"."""
+        self.request.return_value = reply
+        self.assertRaises(errors.ReplyLost, self.client.volumes.find,
+                          'tenant', 'x')
+
+    @ddt.data('v', '')
+    def test_a_listing_that_does_not_end_is_not_read_for_ever(self, last):
+        self.request.return_value = {
+            'volumes': [{'UUID': last, 'name': 'y'}] * 1000}
+        self.assertRaises(errors.ReplyLost, self.client.volumes.find,
+                          'tenant', 'x')
+        self.assertLess(self.request.call_count, 3)
 
 
 class ListTest(ApiTestCase):
@@ -228,7 +243,7 @@ class ClusterTest(ApiTestCase):
 
     def test_nodes(self):
         self.request.return_value = {'nodes': [
-            {'UUID': 'n1', 'nvmeEndpoint': '10.0.0.1:4420'}, None]}
+            {'UUID': 'n1', 'nvmeEndpoint': '10.0.0.1:4420'}]}
         self.assertEqual([models.Node('n1', '10.0.0.1:4420')],
                          self.client.list_nodes())
         self.assert_sent('GET', '/api/v2/nodes', project=None)

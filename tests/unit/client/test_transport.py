@@ -24,6 +24,7 @@ import hypothesis
 from hypothesis import strategies as st
 
 from lightos_cinder.client import errors
+from lightos_cinder.client import polling
 from lightos_cinder.client import tls
 from lightos_cinder.client import transport
 from tests.unit.client import scripted
@@ -136,6 +137,12 @@ class RequestTest(scripted.TransportTestCase):
         self.assertRaises(errors.BadRequest, self.request)
         self.assertEqual([scripted.A], self.adapter.asked())
 
+    @ddt.data('https://[', '//', 'https://10.0.0.2:port/')
+    def test_a_redirection_is_not_even_looked_at(self, location):
+        self.adapter.tell(scripted.A, Reply(
+            307, headers={'Location': location}))
+        self.assertRaises(errors.BadRequest, self.request)
+
     @ddt.data('HTTPS_PROXY', 'ALL_PROXY', 'REQUESTS_CA_BUNDLE',
               'CURL_CA_BUNDLE')
     def test_the_environment_changes_nothing(self, name):
@@ -147,6 +154,34 @@ class RequestTest(scripted.TransportTestCase):
         sent = self.adapter.sent_with[0]
         self.assertEqual('/ours.pem', sent['verify'])
         self.assertFalse(sent['proxies'])
+
+    def test_who_waits_for_a_free_connection_does_not_wait_for_ever(self):
+        self.transport = self.make(pool_size=1)
+        self.deadline = polling.Deadline(self.clock, 0)
+
+        def while_it_is_taken(*args, **kwargs):
+            with self.assertRaises(errors.Unreachable) as caught:
+                self.request('POST')
+            self.assertIn('no connection became free',
+                          str(caught.exception))
+            return Reply()
+
+        self.adapter.tell(scripted.A, while_it_is_taken)
+        self.request()
+        self.adapter.tell(scripted.A, Reply())
+        # It is free again, also after an error.
+        self.request()
+
+    @ddt.data(Reply(404), scripted.reset())
+    def test_a_connection_is_free_again_after_an_error(self, outcome):
+        self.transport = self.make(pool_size=1)
+        self.adapter.tell(scripted.A, outcome)
+        for _ in range(2):
+            self.adapter.requests.clear()
+            self.assertRaises(errors.LightOSError, self.request, 'PUT')
+            self.assertEqual(1, len(self.adapter.requests))
+            self.clock.advance(3600)
+            self.adapter.tell(scripted.B, outcome)
 
     def test_closing_closes_the_pool(self):
         self.transport.close()
@@ -161,7 +196,8 @@ class ReplyTest(scripted.TransportTestCase):
         self.assertEqual({'UUID': 'v1'}, self.request())
 
     @ddt.data(b'', b'[]', b'"text"', b'null', b'3', b'<html></html>',
-              b'{"cut": ', b'\xff\xfe')
+              b'{"cut": ', b'\xff\xfe',
+              b'[' * 100000)
     def test_success_without_an_object_has_an_unknown_outcome(self, body):
         """Defect 13: a body that is not as expected is no crash."""
         self.adapter.tell(scripted.A, Reply(body=body))
