@@ -12,7 +12,9 @@
 
 import functools
 
+from cinder import context
 from cinder import exception
+from cinder import objects
 import ddt
 from oslo_utils import units
 
@@ -160,6 +162,36 @@ class CreateTest(driver_case.ReadyDriverTestCase):
             self.driver.create_volume_from_snapshot,
             cinder_objects.volume(), source)
         self.assertIn(source.id, message)
+
+
+class TypeTest(driver_case.ReadyDriverTestCase):
+    """A type may have been hidden from the user since."""
+
+    def setUp(self):
+        super().setUp()
+        self.asked = []
+        self.patch(objects.VolumeType, 'get_by_id', self.get_by_id)
+        self.volume = cinder_objects.volume(typed())
+        self.volume._context = context.RequestContext('user', 'project',
+                                                      is_admin=False)
+        del self.volume._obj_volume_type
+
+    def get_by_id(self, asking, type_id):
+        self.asked.append((asking.is_admin, type_id))
+        return typed()
+
+    def test_is_read_with_the_rights_of_cinder(self):
+        self.driver.delete_volume(self.volume)
+        self.backend.delete_volume.assert_called_once_with(
+            self.ref('of-type'))
+        self.assertEqual([(True, self.volume.volume_type_id)], self.asked)
+        self.assertFalse(self.volume._context.is_admin)
+
+    def test_is_not_read_where_it_tells_nothing_new(self):
+        self.volume.provider_id = 'tenant ' + UUID
+        self.driver.delete_volume(self.volume)
+        self.driver.extend_volume(self.volume, 20)
+        self.assertEqual([], self.asked)
 
 
 class LogTest(driver_case.ReadyDriverTestCase):

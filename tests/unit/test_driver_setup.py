@@ -149,6 +149,13 @@ class CheckTest(driver_case.DriverTestCase):
         for text in ('driver_ssl_cert_verify', 'lightos_tls_fingerprints'):
             self.assertIn(text, warnings[0])
 
+    def test_a_ca_that_is_not_used(self):
+        self.set(driver_ssl_cert_path='/ca.pem')
+        warnings = self.warnings()
+        self.assertEqual(1, len(warnings))
+        for text in ('driver_ssl_cert_path', 'driver_ssl_cert_verify'):
+            self.assertIn(text, warnings[0])
+
     def test_a_host_that_cannot_attach_volumes_itself(self):
         """Defect 15: a warning that says what is missing."""
         self.patch(connection, 'lacking_here', lambda: ['this', 'that'])

@@ -126,6 +126,12 @@ class DeleteTest(lifecycle_case.LifecycleTestCase):
         self.assertLess(self.volumes.count('delete'), 70)
         self.assert_still_there()
 
+    @ddt.data(State.UPDATING, State.CREATING, State.FAILED)
+    def test_what_is_not_usable_is_not_said_to_be_as_it_was(self, state):
+        self.volumes.amend(self.there.uuid, state=state)
+        self.volumes.refuse_always('delete', fake_cluster.busy())
+        self.assert_error(client_errors.Busy)
+
     def test_what_may_have_been_deleted_is_not_said_to_be_as_it_was(self):
         self.volumes.refuse('delete', fake_cluster.lost(),
                             *[fake_cluster.busy()] * 1000)

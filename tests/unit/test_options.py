@@ -19,6 +19,7 @@ from unittest import mock
 from cinder import exception
 from cinder.volume import configuration
 from cinder.volume import driver
+from cinder.volume.drivers import lightos as driver_inside_cinder
 import ddt
 import jwt
 from oslo_config import cfg
@@ -41,6 +42,9 @@ def token(hours):
 
 class SettingsTestCase(unittest.TestCase):
 
+    #: Options that somebody else has registered before.
+    registered = ()
+
     def setUp(self):
         super().setUp()
         self.conf = cfg.ConfigOpts()
@@ -50,6 +54,7 @@ class SettingsTestCase(unittest.TestCase):
         self.conf([], project='cinder', default_config_files=[])
         self.configuration = configuration.Configuration(
             driver.volume_opts, config_group=BACKEND)
+        self.configuration.append_config_values(self.registered)
         self.configuration.append_config_values(options.OPTS)
         self.set(lightos_api_address=['10.0.0.1'])
 
@@ -206,6 +211,32 @@ class RefusalTest(SettingsTestCase):
             file.flush()
             self.conf([], project='cinder', default_config_files=[file.name])
             self.assert_refused(name, value)
+
+
+@ddt.ddt
+class BesideTheOtherDriverTest(SettingsTestCase):
+    """The driver inside Cinder has registered its options first."""
+
+    registered = driver_inside_cinder.lightos_opts
+
+    def test_the_options_are_read_all_the_same(self):
+        settings = self.load(lightos_default_num_replicas=2)
+        self.assertEqual((endpoints.Endpoint('10.0.0.1', 443),),
+                         settings.endpoints)
+        self.assertEqual((2, False, 30, 100, True), (
+            settings.default_replicas, settings.default_compression,
+            settings.request_timeout, settings.operation_timeout,
+            settings.use_ip_acl))
+
+    @ddt.data('0', '-7')
+    def test_its_limits_are_not_ours(self, value):
+        with tempfile.NamedTemporaryFile('w', suffix='.conf') as file:
+            file.write('[lightstack]\nlightos_api_service_timeout = %s\n'
+                       % value)
+            file.flush()
+            self.conf([], project='cinder', default_config_files=[file.name])
+            self.assert_refused('lightos_api_service_timeout', value,
+                                'seconds')
 
 
 class TrustTest(SettingsTestCase):
