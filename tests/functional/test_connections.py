@@ -14,8 +14,11 @@
 
 from concurrent import futures
 import socket
+from unittest import mock
 
+from cinder import context
 from cinder import exception
+from cinder import objects
 import ddt
 
 from lightos_cinder import connection
@@ -322,6 +325,26 @@ class DetachTestCase(base.DriverTestCase):
             volume, {'nqn': _nqn(1), 'host': 'compute-1'}, force=True))
         self.assertEqual((['ALLOW_NONE'], ['ALLOW_NONE']),
                          self.acls(volume))
+
+    def test_a_tenant_who_may_not_see_the_volume_type_any_more(self):
+        """A private type is withdrawn; what is attached can be detached."""
+        def load(tenant, _type_id):
+            if not tenant.is_admin:
+                raise exception.VolumeTypeNotFound(volume_type_id='gold')
+            return made.volume_type
+
+        made = self.created()
+        tenant = context.RequestContext('user', 'tenant', is_admin=False)
+        for provider_id in (made.provider_id, None):
+            volume = objects.Volume(
+                tenant, id=made.id, _name_id=None, volume_type_id='gold',
+                provider_id=provider_id)
+            self.attach(volume, base.connector())
+            self.driver.initialize_connection(made, base.connector())
+            with mock.patch.object(objects.VolumeType, 'get_by_id', load):
+                self.driver.terminate_connection(volume, base.connector(),
+                                                 force=False)
+            self.assertEqual(['ALLOW_NONE'], self.acls(made)[0])
 
     def test_an_address_that_another_host_has_too_stays(self):
         """Defect 6: shared addresses were taken from those who stay."""

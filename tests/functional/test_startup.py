@@ -337,6 +337,19 @@ class EndpointsTestCase(base.DriverTestCase):
                 self.lightos.endpoint(index, 'up')
             self.on_cluster(made.result())
 
+    def test_no_more_connections_than_the_pool_has(self):
+        """Defect 25: who waits for one waits no longer than it may."""
+        pool = self.driver._transport
+        for _ in range(32):
+            self.assertTrue(pool._free.acquire(timeout=0))
+        try:
+            with self.assertRaisesRegex(exception.VolumeBackendAPIException,
+                                        'no connection became free'):
+                self.created()
+        finally:
+            pool._free.release(32)
+        self.created()
+
     def test_connections_are_kept(self):
         """Defect 28: each call made a connection and a handshake."""
         before = self.lightos.connections()

@@ -13,6 +13,7 @@
 """Create, delete and extend on an emulated cluster."""
 
 from concurrent import futures
+import os
 import uuid
 
 from cinder import exception
@@ -219,6 +220,15 @@ class DeleteTestCase(base.DriverTestCase):
         self.driver.delete_volume(volume)
         self.assertEqual([], self.names())
         self.driver.delete_volume(volume)
+
+    def test_its_lock_files_go_with_it(self):
+        volume = self.created()
+        before = set(os.listdir(self.folder))
+        self.driver.initialize_connection(volume, base.connector())
+        self.snapped(volume)
+        self.assertNotEqual(before, set(os.listdir(self.folder)))
+        self.driver.clean_volume_file_locks(volume.id)
+        self.assertEqual(before, set(os.listdir(self.folder)))
 
     @ddt.data(None, base.PROJECT)
     def test_a_volume_of_which_no_uuid_is_recorded(self, provider_id):
