@@ -325,9 +325,12 @@ class LightOSVolumeDriver(driver.VolumeDriver):
 
     @staticmethod
     def _volume_ref(volume: Any) -> naming.Ref:
-        project, _uuid = naming.parse_provider_id(volume.provider_id)
-        return naming.volume_ref(
-            volume, project or specs.project_of(_type_of(volume)))
+        recorded, _uuid = naming.parse_provider_id(volume.provider_id)
+        if recorded and 'volume_type' not in volume:
+            # Its type need not be loaded, nor be there at all.
+            return naming.volume_ref(volume, recorded)
+        return naming.volume_ref(volume,
+                                 specs.project_of(_type_of(volume)))
 
     def _snapshot_ref(self, snapshot: Any) -> naming.Ref:
         return naming.snapshot_ref(snapshot,

@@ -94,10 +94,15 @@ class Lifecycle(Generic[Model]):
                     return other
             except client_errors.NotFound:
                 pass
+        if other and naming.is_anothers(ref, other.name):
+            # So is the project, then.
+            self._ref = ref = dataclasses.replace(
+                ref, project=ref.type_project or ref.project, uuid=None)
+            other = None
         # Also the proof that the project is there and open to us: where it
         # is not, "not found" would not be the cluster's word on the object.
         found = self._collection.find(ref.project, ref.name)
-        if not found and other and not naming.is_anothers(ref, other.name):
+        if not found and other:
             # Somebody renamed this one, or adopted it: neither "gone" nor
             # surely ours to delete.
             raise errors.Different('%s is named %s on the cluster'

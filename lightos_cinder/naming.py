@@ -32,12 +32,16 @@ class Ref:
     :param project: the LightOS project
     :param name: its name there
     :param uuid: its UUID there, if it is known
+    :param type_project: where it is if project and UUID turn out to be
+        those of another
     """
 
     cinder_id: str
     project: str
     name: str
     uuid: Optional[str] = None
+    type_project: Optional[str] = dataclasses.field(default=None,
+                                                    compare=False)
 
     def __str__(self) -> str:
         return '%s (%s in LightOS project %s)' % (
@@ -83,10 +87,11 @@ def volume_ref(volume: Any, type_project: str) -> Ref:
 
     :param volume: Cinder's Volume
     :param type_project: the project that its volume type names, for
-        volumes that do not say where they are
+        volumes that do not say where they are, or say it of another
     """
     project, object_uuid = parse_provider_id(volume.provider_id)
-    return Ref(volume.id, project or type_project, volume.name, object_uuid)
+    return Ref(volume.id, project or type_project, volume.name, object_uuid,
+               type_project)
 
 
 def new_volume_ref(volume: Any, type_project: str) -> Ref:

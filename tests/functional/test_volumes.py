@@ -243,6 +243,16 @@ class DeleteTestCase(base.DriverTestCase):
         self.driver.delete_volume(temporary)
         self.assertEqual([source.name], self.names())
 
+    def test_an_inherited_provider_id_inherits_the_project_too(self):
+        """The end of a migration that failed, to a type elsewhere."""
+        self.lightos.create_project('acme')
+        acme = dict(base.GOLD, **{'lightos:project_name': 'acme'})
+        source = self.created()
+        temporary = self.created(acme)
+        temporary.provider_id = source.provider_id
+        self.driver.delete_volume(temporary)
+        self.assertEqual([source.name], self.names())
+
     def test_a_volume_whose_name_still_tells_its_id_is_found(self):
         volume = self.created()
         self.driver.initialize_connection(volume, base.connector())

@@ -23,6 +23,7 @@ import ddt
 import hypothesis
 from hypothesis import strategies as st
 
+from lightos_cinder.client import endpoints
 from lightos_cinder.client import errors
 from lightos_cinder.client import polling
 from lightos_cinder.client import tls
@@ -102,14 +103,17 @@ class RequestTest(scripted.TransportTestCase):
         self.request('PUT', body={}, etag=etag)
         self.assertNotIn('If-Match', self.adapter.requests[0].headers)
 
-    def test_ipv6_addresses_are_put_in_brackets(self):
-        endpoint = scripted.endpoints.Endpoint('fd00::1', 443)
+    @ddt.data(('10.0.0.1', 8080, 'https://10.0.0.1:8080/api/v2/x'),
+              ('fd00::1', 8443, 'https://[fd00::1]:8443/api/v2/x'))
+    @ddt.unpack
+    def test_is_always_made_over_https(self, host, port, url):
+        """Defect 44: whatever the port is."""
+        endpoint = endpoints.Endpoint(host, port)
         self.seeds = (endpoint,)
         self.adapter.tell(endpoint, Reply())
         self.transport = self.make()
         self.request()
-        self.assertTrue(self.adapter.requests[0].url.startswith(
-            'https://[fd00::1]'))
+        self.assertEqual(url, self.adapter.requests[0].url)
 
     def test_no_single_request_outlasts_its_time_or_the_operation(self):
         self.request()
