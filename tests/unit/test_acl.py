@@ -144,6 +144,25 @@ class GrantTest(unittest.TestCase):
         self.assertIn('17', str(caught.exception))
         self.assertIn('16', str(caught.exception))
 
+    def test_a_full_list_makes_room_by_what_nobody_there_has(self):
+        """Defect 7: sixteen entries are not used up by hosts that left."""
+        before = access(['nqn-b'], B.addresses | addresses(14))
+        self.assertEqual(
+            access(['nqn-a', 'nqn-b'], A.addresses | B.addresses),
+            acl.grant(before, A, [B], True))
+
+    def test_a_list_that_is_not_full_makes_no_room(self):
+        before = access(['nqn-b'], B.addresses | addresses(12))
+        self.assertEqual(16, len(acl.grant(before, A, [B], True).ip_acl))
+
+    @ddt.data(([], True), ([acl.Host('nqn-b')], True), ([B], False))
+    @ddt.unpack
+    def test_no_room_is_made_at_the_cost_of_others(self, others, use_ip_acl):
+        before = access(['nqn-b'], B.addresses | addresses(14))
+        with self.assertRaises(acl.TooManyAddresses) as caught:
+            acl.grant(before, A, others, use_ip_acl)
+        self.assertEqual(18, caught.exception.count)
+
     def test_a_host_attached_twice_keeps_all_its_addresses(self):
         before = access(['nqn-b'], ANY)
         others = [acl.Host('nqn-b', frozenset({'10.0.0.2'})),

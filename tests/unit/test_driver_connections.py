@@ -22,6 +22,7 @@ from oslo_config import cfg
 
 from lightos_cinder import acl
 from lightos_cinder.client import errors as client_errors
+from lightos_cinder.client import models
 from lightos_cinder import errors
 from tests.unit import cinder_objects
 from tests.unit import driver_case
@@ -286,8 +287,11 @@ class LockFilesTest(driver_case.ReadyDriverTestCase):
     def test_nothing_is_left_of_a_volume_that_was_deleted(self):
         self.backend.grant.return_value = self.made()
         volume = cinder_objects.volume()
+        self.backend.create_snapshot.return_value = self.made(
+            models.Snapshot)
         self.driver.initialize_connection(volume, HERE)
-        self.assertTrue(self.files(volume))
+        self.driver.create_snapshot(cinder_objects.snapshot(volume))
+        self.assertEqual(2, len(self.files(volume)))
         self.driver.clean_volume_file_locks(volume.id)
         self.assertEqual([], self.files(volume))
 

@@ -59,6 +59,33 @@ class ProviderIdTest(unittest.TestCase):
 
 
 @ddt.ddt
+class OwnNameTest(unittest.TestCase):
+
+    ref = naming.Ref('the-id', 'p', 'volume-' + UUID)
+
+    @ddt.data('volume-' + UUID, UUID, 'kept-volume-%s-2' % UUID)
+    def test_a_name_with_its_id_is_its_own(self, name):
+        """volume_name_template may have been another once."""
+        self.assertTrue(naming.is_own(self.ref, name))
+        self.assertFalse(naming.is_anothers(self.ref, name))
+
+    @ddt.data(VOLUME_NAME, SNAPSHOT_NAME, cinder_objects.VOLUME_ID)
+    def test_a_name_with_another_id_is_anothers(self, name):
+        self.assertFalse(naming.is_own(self.ref, name))
+        self.assertTrue(naming.is_anothers(self.ref, name))
+
+    @ddt.data('', 'renamed', 'volume-' + UUID[:-1])
+    def test_a_name_without_an_id_is_nobodys(self, name):
+        self.assertFalse(naming.is_own(self.ref, name))
+        self.assertFalse(naming.is_anothers(self.ref, name))
+
+    def test_a_name_needs_no_id_to_be_its_own(self):
+        ref = naming.Ref('the-id', 'p', 'a-name')
+        self.assertTrue(naming.is_own(ref, 'a-name'))
+        self.assertFalse(naming.is_own(ref, 'another-name'))
+
+
+@ddt.ddt
 class VolumeRefTest(unittest.TestCase):
 
     @ddt.data(
