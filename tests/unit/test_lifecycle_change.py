@@ -48,6 +48,18 @@ class FindTest(lifecycle_case.LifecycleTestCase):
         other = self.volumes.put(name=lifecycle_case.OTHER_NAME)
         self.assertEqual(self.there, self.lifecycle(uuid=other.uuid).find())
 
+    def test_where_the_type_says_if_all_else_is_of_another_volume(self):
+        other = self.volumes.put(name=lifecycle_case.OTHER_NAME,
+                                 project='elsewhere')
+        found = self.lifecycle(project='elsewhere', uuid=other.uuid,
+                               type_project='tenant')
+        self.assertEqual(self.there, found.find())
+        # That is where it is changed then, too.
+        self.assertEqual(20, found.change(
+            lambda volume: None if volume.size == 20
+            else api.resized(20)).size)
+        self.assertEqual(other, self.volumes.now()[other.uuid])
+
     def test_what_is_neither_there_by_uuid_nor_by_name(self):
         self.assert_missing(uuid='stale', name='nobody')
         self.assert_missing(uuid=None, name='nobody')

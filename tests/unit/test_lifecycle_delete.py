@@ -67,6 +67,14 @@ class DeleteTest(lifecycle_case.LifecycleTestCase):
         self.delete(name=lifecycle_case.OTHER_NAME)
         self.assert_still_there()
 
+    def test_where_the_type_says_if_all_else_is_of_another_volume(self):
+        other = self.volumes.put(name=lifecycle_case.OTHER_NAME,
+                                 project='elsewhere')
+        self.delete(project='elsewhere', uuid=other.uuid,
+                    type_project='tenant')
+        self.assert_on_its_way_out()
+        self.assertEqual(other, self.volumes.now()[other.uuid])
+
     def test_a_volume_that_somebody_renamed_is_not_forgotten(self):
         """Defect 1: Cinder forgets nothing that still exists."""
         self.volumes.amend(self.there.uuid, name='renamed')

@@ -103,6 +103,11 @@ class VolumeRefTest(unittest.TestCase):
             naming.Ref(volume.id, project, VOLUME_NAME, uuid),
             naming.volume_ref(volume, 'of-the-type'))
 
+    def test_a_volume_knows_where_its_type_would_have_it(self):
+        volume = cinder_objects.volume(provider_id='tenant ' + UUID)
+        self.assertEqual('of-the-type', naming.volume_ref(
+            volume, 'of-the-type').type_project)
+
     def test_a_new_volume_has_no_uuid_whatever_it_inherited(self):
         volume = cinder_objects.volume(provider_id='other ' + UUID)
         self.assertEqual(
