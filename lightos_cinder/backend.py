@@ -171,10 +171,14 @@ class Backend:
                 'NQN or no endpoints, without which no host can connect')
         return info
 
-    def capacity(self) -> Optional[models.Capacity]:
-        """Capacity of the cluster; None if the token may not know it."""
+    def capacity(self, timeout: Optional[float] = None
+                 ) -> Optional[models.Capacity]:
+        """Capacity of the cluster; None if the token may not know it.
+
+        :param timeout: seconds, if not those of any operation
+        """
         try:
-            return self._client().get_capacity()
+            return self._client(timeout).get_capacity()
         except (client_errors.Forbidden, client_errors.NotFound,
                 client_errors.Unimplemented):
             return None

@@ -294,8 +294,10 @@ class LightOSVolumeDriver(driver.VolumeDriver):
         capacity, state = None, 'up'
         try:
             with errors.translated():
-                self._cluster = self._backend.cluster_info()
-                capacity = self._backend.capacity()
+                # The scheduler shall not learn of trouble minutes later.
+                timeout = self._settings.request_timeout
+                self._cluster = self._backend.cluster_info(timeout=timeout)
+                capacity = self._backend.capacity(timeout=timeout)
         except exception.VolumeBackendAPIException as error:
             # To raise would leave the scheduler with what it knew before.
             state = 'down'

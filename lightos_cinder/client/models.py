@@ -19,6 +19,7 @@ fields are normal. A field of a wrong type counts as absent.
 
 import dataclasses
 import enum
+import ipaddress
 from typing import Any
 from typing import Iterable
 from typing import Mapping
@@ -63,7 +64,8 @@ class Volume:
 
     :param size: bytes
     :param acl: host NQNs, or one of ALLOW_ANY and ALLOW_NONE
-    :param ip_acl: IP addresses, or one of ALLOW_ANY and ALLOW_NONE
+    :param ip_acl: IP addresses as Python spells them, or one of ALLOW_ANY
+        and ALLOW_NONE
     :param etag: opaque; changes with the volume
     """
 
@@ -95,7 +97,8 @@ class Volume:
             # No ACL at all is nobody, no IP ACL at all is anywhere
             # (REST API facts, 2.4 and 2.10).
             acl=_values(json, 'acl') or frozenset({ALLOW_NONE}),
-            ip_acl=_values(json, 'IPAcl') or frozenset({ALLOW_ANY}),
+            ip_acl=(frozenset(map(_address, _values(json, 'IPAcl')))
+                    or frozenset({ALLOW_ANY})),
             etag=_text(json, 'ETag'),
             source_snapshot_uuid=_text(json, 'sourceSnapshotUUID'),
             qos_policy_uuid=_text(json, 'qosPolicyUUID'),
@@ -233,6 +236,14 @@ def _texts(json: JSON, key: str) -> tuple[str, ...]:
     if not isinstance(value, list):
         return ()
     return tuple(item for item in value if isinstance(item, str))
+
+
+def _address(text: str) -> str:
+    """One spelling of an address, so that it can be compared."""
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return text
 
 
 def _values(json: JSON, key: str) -> frozenset[str]:

@@ -58,7 +58,7 @@ class Trust:
 
     :param verify: whether it must be signed by a trusted CA and name the
         address that was asked
-    :param ca_file: path of the trusted CAs; None for the system's
+    :param ca_file: path of the trusted CAs; None for those that requests knows
     :param fingerprints: SHA-256 of the certificates of which it must be
         one, as :func:`fingerprint` writes them; empty for any
     """
@@ -118,7 +118,8 @@ class _CheckedConnection(connection.HTTPSConnection):
         try:
             super().connect()
             self._check_fingerprint()
-        except exceptions.NewConnectionError:
+        except (exceptions.NewConnectionError,
+                exceptions.ConnectTimeoutError):
             self.close()
             raise
         except (OSError, exceptions.HTTPError,

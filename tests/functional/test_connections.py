@@ -142,6 +142,17 @@ class AttachTestCase(base.DriverTestCase):
         self.assertEqual((sorted([_nqn(1), _nqn(2)]), ['ALLOW_ANY']),
                          self.acls(volume))
 
+    def test_another_spelling_of_an_address_is_no_other_address(self):
+        volume = self.created()
+        spelled = base.connector(host_ips=['2001:DB8:0:0::1', '192.0.2.1'])
+        self.driver.initialize_connection(volume, spelled)
+        self.lightos.edit_volume(
+            self.on_cluster(volume)['UUID'],
+            ip_acl=['2001:0DB8::0001', '192.0.2.1'])
+        self.lightos.clear_records()
+        self.driver.initialize_connection(volume, spelled)
+        self.assertEqual([], self.calls('PUT'))
+
     def test_useless_addresses_are_not_sent(self):
         volume = self.created()
         self.driver.initialize_connection(volume, base.connector(host_ips=[

@@ -270,6 +270,7 @@ class StatisticsTestCase(base.DriverTestCase):
              told['thin_provisioning_support']))
 
     def test_a_cluster_that_is_away_is_down(self):
+        self.driver = self.make_driver(lightos_operation_timeout=100)
         for index in range(3):
             self.lightos.endpoint(index, 'refuse')
         told = self.driver.get_volume_stats(refresh=True)
