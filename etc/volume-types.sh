@@ -18,6 +18,10 @@
 # Needs the openstack client and the credentials of an administrator.
 
 set -eu
+if [ $# -ne 3 ]; then
+    echo "usage: $0 OPENSTACK_PROJECT LIGHTOS_PROJECT BACKEND_NAME" >&2
+    exit 2
+fi
 openstack_project=$1
 lightos_project=$2
 backend_name=$3

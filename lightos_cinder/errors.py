@@ -107,19 +107,23 @@ def explain(error: errors.LightOSError,
             ref: Optional[naming.Ref] = None,
             asked: Optional[object] = None) -> str:
     """Say what was refused and, where it is known, what to do."""
-    text = str(error)
+    # Collected, for a lazily translated text cannot be added to another.
+    said = [str(error)]
     if asked and isinstance(error, errors.ApiError):
-        text += _('. Asked for was %s') % asked
+        said.append(_('Asked for was %s') % asked)
     if isinstance(error, errors.Unauthenticated):
-        text += _('. The cluster does not accept the token in lightos_jwt: '
-                  'it may have expired, its credential may be gone, or '
-                  'there is none.')
+        said.append(_('The cluster does not accept the token in lightos_jwt: '
+                      'it may have expired, its credential may be gone, or '
+                      'there is none.'))
     elif isinstance(error, (errors.Forbidden, errors.NotFound)) and ref:
-        text += _('. Check that LightOS project %s, which extra spec '
-                  'lightos:project_name of the volume type names, exists, '
-                  'and that the token in lightos_jwt has a role in it.'
-                  ) % ref.project
+        said.append(_('Check that LightOS project %s, which extra spec '
+                      'lightos:project_name of the volume type names, '
+                      'exists, and that the token in lightos_jwt has a role '
+                      'in it.') % ref.project)
     elif isinstance(error, errors.Untrusted):
-        text += _('. Options driver_ssl_cert_verify, driver_ssl_cert_path '
-                  'and lightos_tls_fingerprints say whom to trust.')
-    return text
+        said.append(_('Options driver_ssl_cert_verify, driver_ssl_cert_path '
+                      'and lightos_tls_fingerprints say whom to trust.'))
+    elif isinstance(error, errors.Unreachable):
+        said.append(_('Check lightos_api_address and lightos_api_port, and '
+                      'that this host is let through to them.'))
+    return '. '.join(said)

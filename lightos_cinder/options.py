@@ -245,8 +245,10 @@ def _fingerprints(configuration: Any) -> frozenset[str]:
                        _('one or more SHA-256 fingerprints, or unset'))
     try:
         return frozenset(tls.fingerprint(text) for text in listed)
-    except ValueError as error:
-        raise _invalid(option, ','.join(listed), str(error))
+    except ValueError:
+        raise _invalid(option, ','.join(listed),
+                       _('SHA-256 fingerprints, each of 64 hexadecimal '
+                         'digits, with or without colons'))
 
 
 def _networks(configuration: Any) -> tuple[acl.Network, ...]:

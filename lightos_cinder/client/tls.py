@@ -45,7 +45,8 @@ def fingerprint(text: str) -> str:
     :param text: hexadecimal, with or without colons, in any case
     :raises ValueError: if it is none
     """
-    digits = text.replace(':', '').strip().lower()
+    # As openssl prints it, too: "sha256 Fingerprint=77:F7:...".
+    digits = text.rpartition('=')[2].replace(':', '').strip().lower()
     if not _FINGERPRINT.fullmatch(digits):
         raise ValueError('%r is not a SHA-256 fingerprint: 64 hexadecimal '
                          'digits, colons allowed' % text)

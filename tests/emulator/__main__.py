@@ -133,6 +133,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     if arguments.ready_json:
         # Ctrl-C reaches the parent too, which may still need the cluster.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+    else:
+        # A shell that starts it in the background has it ignored.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     emulator = control.Emulator(settings)
     try:
         emulator.start()

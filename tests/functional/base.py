@@ -25,6 +25,7 @@ import uuid
 
 from cinder import context
 from cinder import coordination
+from cinder import i18n
 from cinder import objects
 from cinder.objects import fields
 from cinder.volume import configuration
@@ -33,6 +34,9 @@ from oslo_config import cfg
 from lightos_cinder import driver
 from lightos_cinder import options
 from tests import emulator
+
+# As Cinder's services do: texts that are put together must stand it.
+i18n.enable_lazy()
 
 # Cinder's objects are attributes of cinder.objects only after this.
 objects.register_all()

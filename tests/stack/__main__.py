@@ -14,6 +14,7 @@
 """python -m tests.stack: an OpenStack with a LightOS cluster, to try out."""
 
 import argparse
+import functools
 import sys
 
 from tests import emulator
@@ -40,7 +41,8 @@ def main() -> int:
             section = backend.section(BACKEND, lightos, lightos.admin_token)
             with stack.Stack({BACKEND: section}) as running:
                 if arguments.keep:
-                    keep.keep(running, lightos, [running.admin], print)
+                    keep.keep(running, lightos, [running.admin],
+                              functools.partial(print, flush=True))
     except process.StackError as error:
         print(error, file=sys.stderr)
         return 1

@@ -12,7 +12,11 @@
 
 """Unit tests: no network, no sleep, no database."""
 
+from cinder import i18n
 import hypothesis
+
+# As Cinder's services do: texts that are put together must stand it.
+i18n.enable_lazy()
 
 # The same examples at every run: a failure that comes and goes helps nobody.
 hypothesis.settings.register_profile(

@@ -129,7 +129,10 @@ class ExplainTest(unittest.TestCase):
         self.assertIn('the words of the cluster', text)
         self.assertIn(str(SPEC), text)
 
-    @ddt.data(client_errors.Unreachable({'e': 'refused'}),
-              refusal(client_errors.Busy, 503))
+    def test_where_the_cluster_was_looked_for(self):
+        self.assertIn('lightos_api_address', errors.explain(
+            client_errors.Unreachable({'e': 'refused'}), VOLUME))
+
+    @ddt.data(refusal(client_errors.Busy, 503))
     def test_no_advice_where_there_is_none(self, error):
         self.assertEqual(str(error), errors.explain(error, VOLUME))

@@ -15,6 +15,7 @@
 
 import argparse
 import contextlib
+import functools
 import sys
 import time
 import traceback
@@ -74,7 +75,8 @@ def _perform(arguments: argparse.Namespace) -> int:
             users = [tour.stack.admin]
             if hasattr(tour, 'user'):
                 users.append(tour.user)
-            keep.keep(tour.stack, lightos, users, print)
+            keep.keep(tour.stack, lightos, users,
+                      functools.partial(print, flush=True))
     return status
 
 
