@@ -32,6 +32,8 @@ from urllib3 import connectionpool
 from urllib3 import exceptions
 from urllib3.util import ssl_match_hostname
 
+from lightos_cinder.client import reply
+
 _FINGERPRINT = re.compile('[0-9a-f]{64}')
 
 
@@ -108,6 +110,7 @@ class _CheckedConnection(connection.HTTPSConnection):
     """A connection that is made whole, or for certain not at all."""
 
     fingerprints: frozenset[str] = frozenset()
+    response_class = reply.Reply
 
     def connect(self) -> None:
         """Connect, shake hands and check the fingerprint.

@@ -20,6 +20,7 @@ import time
 from typing import Any
 from typing import Callable
 from typing import Iterable
+from typing import Iterator
 from typing import Optional
 import urllib.parse
 
@@ -256,7 +257,7 @@ def _read_body(environ: dict[str, Any]) -> bytes:
 
 
 def _send(response: Response, environ: dict[str, Any],
-          start_response: Callable[..., Any]) -> list[bytes]:
+          start_response: Callable[..., Any]) -> Iterable[bytes]:
     headers = [('Content-Type', response.content_type),
                ('Content-Length', str(len(response.body)))]
     headers.extend(response.headers.items())
@@ -264,4 +265,12 @@ def _send(response: Response, environ: dict[str, Any],
     if response.cut is not None:
         environ['lightos.request'].close_connection = True
         return [response.body[:response.cut]]
+    if response.pause:
+        return _drip(response, environ['lightos.stopping'])
     return [response.body]
+
+
+def _drip(response: Response, stopping: threading.Event) -> Iterator[bytes]:
+    for byte in response.body:
+        faults_module.hold(response.pause, stopping)
+        yield bytes([byte])

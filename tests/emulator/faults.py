@@ -29,7 +29,7 @@ from typing import Optional
 from tests.emulator import errors
 
 KINDS = ('status', 'html', 'not_json', 'truncated', 'empty', 'reset',
-         'close', 'hang', 'delay', 'redirect', 'fail')
+         'close', 'hang', 'delay', 'drip', 'redirect', 'fail')
 
 #: Longer than any client waits.
 _FOREVER = 3600.0
@@ -56,6 +56,8 @@ class Response:
     headers: dict[str, str] = dataclasses.field(default_factory=dict)
     # Send this much of the body and hang up.
     cut: Optional[int] = None
+    # Send each byte of the body this many seconds after the one before.
+    pause: float = 0.0
 
     @property
     def status_line(self) -> str:
@@ -71,8 +73,8 @@ class Fault:
     # 200 with text; truncated: half of the body, then the end; empty: no
     # body; reset and close: no answer; hang: no answer for `seconds` (or
     # until released), then the end; delay: `seconds` later, then all is
-    # well; redirect: 302 to `location`; fail: an object being created ends
-    # in state Failed.
+    # well; drip: the body byte by byte, one each `seconds`; redirect: 302
+    # to `location`; fail: an object being created ends in state Failed.
     kind: str
     status: int = 500
     # The gRPC code; a likely one for the status if not given.
@@ -206,6 +208,10 @@ def act(fault: Fault, response: Optional[Response],
     elif kind == 'truncated':
         full = response or Response(200, b'{"UUID": "b4d3a3c2-0000-4000"}')
         answer = dataclasses.replace(full, cut=len(full.body) // 2)
+    elif kind == 'drip':
+        full = response or Response(200, b' ' * 1000)
+        answer = dataclasses.replace(full, pause=(
+            0.1 if fault.seconds is None else fault.seconds))
     elif kind == 'redirect':
         answer = Response(302, b'', 'text/html',
                           {'Location': fault.location})

@@ -83,6 +83,14 @@ class FaultTest(base.ContractTest):
         self.lost()
         self.get('/version')
 
+    @ddt.data('before', 'after')
+    def test_drip(self, when: str) -> None:
+        self.fault('drip', times=1, when=when, seconds=0.002)
+        chunks = [len(chunk) for chunk in self.call(
+            'GET', '/version', stream=True).raw.stream(1)]
+        self.assertGreater(len(chunks), 10)
+        self.assertEqual({1}, set(chunks))
+
     @ddt.data('reset', 'close')
     def test_dropped_before(self, kind: str) -> None:
         self.fault(kind, method='POST', times=1)

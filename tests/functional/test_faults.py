@@ -16,6 +16,7 @@ Whatever happens to one request: success means that the cluster is so, and
 an error leaves nothing behind.
 """
 
+import time
 import uuid
 
 from cinder import exception
@@ -30,6 +31,7 @@ LOST = tuple(
     for kind, fault in (
         ('reset', {'kind': 'reset'}),
         ('hang', {'kind': 'hang', 'seconds': 30}),
+        ('drip', {'kind': 'drip', 'seconds': 0.1}),
         ('truncated', {'kind': 'truncated'}),
         ('html', {'kind': 'html', 'status': 502}),
         ('not_json', {'kind': 'not_json'}),
@@ -183,6 +185,15 @@ class CalmTestCase(base.DriverTestCase):
             self.assertRaises(exception.VolumeBackendAPIException,
                               self.driver.delete_volume, volume)
         self.assertLess(len(logs.output), 60)
+
+    def test_a_reply_that_drips_in_does_not_hold_an_operation_up(self):
+        """Every byte came in time; the operation took minutes."""
+        volume = self.created()
+        self.lightos.add_fault(kind='drip', seconds=0.2, times=None)
+        began = time.monotonic()
+        self.assertRaises(exception.VolumeBackendAPIException,
+                          self.driver.extend_volume, volume, 9)
+        self.assertLess(time.monotonic() - began, 60)
 
     def test_a_change_that_never_shows_is_an_error(self):
         """Defect 3: the time was up, and that was a success."""

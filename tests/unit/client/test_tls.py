@@ -13,7 +13,9 @@
 import contextlib
 import dataclasses
 import socket
+import ssl
 import tempfile
+import time
 import unittest
 import warnings
 
@@ -230,12 +232,12 @@ class ConnectionTest(HandshakeTestCase):
 class OutcomeTest(HandshakeTestCase):
     """What a transport makes of real failures."""
 
-    def post(self, converse):
+    def post(self, converse, **options):
         url, received = self.serve(converse)
         clock = fake_clock.FakeClock()
         sender = transport.Transport(
             endpoints.Endpoints([endpoints.Endpoint.parse(url[8:-1])], clock),
-            credentials.Credentials(None), self.trust, clock)
+            credentials.Credentials(None), self.trust, clock, **options)
         self.addCleanup(sender.close)
         sender.request('POST', '/x', deadline=polling.Deadline(clock, 0))
         return received
@@ -263,3 +265,29 @@ class OutcomeTest(HandshakeTestCase):
         with self.assertRaises(errors.LightOSError) as caught:
             self.post(loopback.speak_https(self.ours, answer=False))
         self.assertIs(errors.Outcome.UNKNOWN, caught.exception.outcome)
+
+    def drip(self, said, after):
+        """A conversation: `said` at once, then `after` byte by byte."""
+        def converse(connection, received):
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(self.ours.certificate_file,
+                                    self.ours.key_file)
+            with context.wrap_socket(connection, server_side=True) as secure:
+                received.append(secure.recv(65536))
+                secure.sendall(said)
+                for byte in after:
+                    secure.sendall(bytes([byte]))
+                    time.sleep(0.02)
+
+        return converse
+
+    def test_a_reply_that_drips_in_is_lost(self):
+        """Each byte came in time, the reply never did."""
+        head = b'HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n'
+        for said, after in ((head + b'\r\n', b' ' * 1000),
+                            (head + b'X-A: ', b'a' * 1000),
+                            (b'', b'HTTP/1.1 100 Continue\r\n\r\n' * 40)):
+            with self.assertRaises(errors.ReplyLost) as caught:
+                self.post(self.drip(said, after), request_timeout=0.2)
+            self.assertRegex(str(caught.exception),
+                             'timed out|did not arrive in time')
