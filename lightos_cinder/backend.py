@@ -28,6 +28,7 @@ from lightos_cinder.client import errors as client_errors
 from lightos_cinder.client import models
 from lightos_cinder.client import polling
 from lightos_cinder.client import transport
+from lightos_cinder import errors
 from lightos_cinder import lifecycle
 from lightos_cinder import naming
 from lightos_cinder import specs
@@ -97,6 +98,116 @@ class Backend:
         return lifecycle.of_volume(self._client(), ref).change(
             lambda volume: None if volume.size >= size
             else api.resized(size))
+
+    def retype_volume(self, ref: naming.Ref, spec: specs.VolumeSpec,
+                      drops_qos_policy: bool) -> bool:
+        """Have a volume as another type says, where it is.
+
+        :param drops_qos_policy: whether the type before named a QoS policy
+        :returns: False, with nothing changed, if it can only be had
+            somewhere else: the number of replicas and the project of a
+            volume never change, and the default QoS policy of a project is
+            not always known
+        """
+        if ref.project != spec.project:
+            return False
+        client = self._client()
+        policy = spec.qos_policy
+        if drops_qos_policy and not policy:
+            policy = self._default_qos_policy(client, ref.project)
+            if not policy:
+                return False
+        volume = lifecycle.of_volume(client, ref)
+        if volume.find().replicas != spec.replicas:
+            return False
+        volume.change(lambda present: _retyped(present, spec, policy))
+        return True
+
+    def roll_back_volume(self, ref: naming.Ref, snapshot: naming.Ref,
+                         size: int) -> models.Volume:
+        """Have a volume with the content of one of its snapshots.
+
+        The cluster gives it the size of the snapshot, too, and some
+        versions its access lists (REST API facts, 2.15): both are had
+        again as they were.
+
+        :param size: bytes that it shall have at least
+        :raises Different: if it is the snapshot of another volume
+        """
+        client = self._client()
+        rolled = lifecycle.of_volume(client, ref)
+        content = lifecycle.of_snapshot(client, snapshot).find()
+        before = rolled.find()
+        if content.source_volume_uuid != before.uuid:
+            raise errors.Different(
+                'snapshot %s is not one of volume %s but of volume %s (%s)'
+                % (snapshot, ref, content.source_volume_name,
+                   content.source_volume_uuid))
+        rolled.roll_back(content)
+
+        def again(volume: models.Volume) -> Optional[Mapping[str, Any]]:
+            change: dict[str, Any] = {}
+            if volume.size < size:
+                change.update(api.resized(size))
+            if (volume.acl, volume.ip_acl) != (before.acl, before.ip_acl):
+                change.update(api.opened(before.acl, before.ip_acl))
+            return change or None
+
+        return rolled.change(again)
+
+    def list_volumes(self, project: str) -> list[models.Volume]:
+        """All volumes of a project that are to stay."""
+        return _staying(self._client().volumes.list(project))
+
+    def list_snapshots(self, project: str) -> list[models.Snapshot]:
+        """All snapshots of a project that are to stay."""
+        return _staying(self._client().snapshots.list(project))
+
+    def find_volume(self, ref: naming.Ref) -> models.Volume:
+        """The volume as it is."""
+        return lifecycle.of_volume(self._client(), ref).find()
+
+    def look_up_volume(self, project: str, source: naming.Source
+                       ) -> Optional[models.Volume]:
+        """The volume that is meant; None if there is none to stay."""
+        return _look_up(self._client().volumes, project, source)
+
+    def look_up_snapshot(self, project: str, source: naming.Source
+                         ) -> Optional[models.Snapshot]:
+        """The snapshot that is meant; None if there is none to stay."""
+        return _look_up(self._client().snapshots, project, source)
+
+    def adopt_volume(self, ref: naming.Ref, size: int,
+                     qos_policy: Optional[str], name: str) -> bool:
+        """Have a volume that somebody else made as if it was ours.
+
+        :param ref: by its UUID
+        :param size: bytes
+        :param name: that it shall have if the cluster can rename
+        :returns: whether it has
+        """
+        volume = lifecycle.of_volume(self._client(), ref)
+
+        def wanted(present: models.Volume) -> Optional[Mapping[str, Any]]:
+            change: dict[str, Any] = {}
+            if present.size < size:
+                change.update(api.resized(size))
+            if qos_policy and not present.has_qos_policy(qos_policy):
+                change.update(api.with_qos_policy(qos_policy))
+            return change or None
+
+        volume.change(wanted)
+        return volume.rename(name)
+
+    def rename_volume(self, ref: naming.Ref, name: str) -> bool:
+        """Have a volume of that name.
+
+        :returns: False if the cluster cannot rename, or another has it
+        """
+        try:
+            return lifecycle.of_volume(self._client(), ref).rename(name)
+        except client_errors.AlreadyExists:
+            return False
 
     def grant(self, ref: naming.Ref, host: acl.Host,
               others: Iterable[acl.Host]) -> models.Volume:
@@ -183,6 +294,14 @@ class Backend:
                 client_errors.Unimplemented):
             return None
 
+    @staticmethod
+    def _default_qos_policy(client: api.LightOSClient, project: str) -> str:
+        """UUID of the QoS policy of a project; empty if nobody says."""
+        try:
+            return client.get_project(project).qos_policy_uuid
+        except client_errors.Forbidden:
+            return ''
+
     def _client(self, timeout: Optional[float] = None) -> api.LightOSClient:
         """The API for one operation, whose time begins now."""
         return api.LightOSClient(
@@ -201,7 +320,7 @@ class Backend:
                 replicas=spec.replicas, compression=spec.compression,
                 acl=shut.acl, ip_acl=shut.ip_acl,
                 source_snapshot_uuid=source or None,
-                qos_policy=spec.qos_fields)
+                qos_policy=spec.qos_policy)
 
         def check(volume: models.Volume) -> lifecycle.Check:
             # The cluster may round a size up, by far less than a GiB.
@@ -268,3 +387,31 @@ class Backend:
             LOG.error('Volume %s may be open to host %s, though attaching '
                       'it failed (%s), and so did closing it again: %s',
                       ref.cinder_id, host.nqn, cause, error)
+
+
+def _retyped(volume: models.Volume, spec: specs.VolumeSpec,
+             qos_policy: Optional[str]) -> Optional[Mapping[str, Any]]:
+    """What makes a volume as its new type says; None if it is."""
+    change: dict[str, Any] = {}
+    if volume.compression != spec.compression:
+        change.update(api.compressed(spec.compression))
+    if qos_policy and not volume.has_qos_policy(qos_policy):
+        change.update(api.with_qos_policy(qos_policy))
+    return change or None
+
+
+def _staying(found: Iterable[lifecycle.Model]) -> list[lifecycle.Model]:
+    return [one for one in found if not one.state.gone]
+
+
+def _look_up(collection: api.Collection[lifecycle.Model], project: str,
+             source: naming.Source) -> Optional[lifecycle.Model]:
+    found: Optional[lifecycle.Model] = None
+    if source.name:
+        found = collection.find(project, source.name)
+    elif source.uuid:
+        try:
+            found = collection.get(project, source.uuid)
+        except client_errors.NotFound:
+            found = None
+    return None if found is None or found.state.gone else found

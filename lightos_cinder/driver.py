@@ -25,27 +25,35 @@ from cinder.i18n import _
 from cinder import interface
 from cinder.volume import driver
 from cinder.volume import volume_utils
+from oslo_config import cfg
 from oslo_log import log as logging
 from oslo_utils import units
 
 from lightos_cinder import acl
 from lightos_cinder import backend
 from lightos_cinder.client import endpoints
+from lightos_cinder.client import errors as client_errors
 from lightos_cinder.client import models
 from lightos_cinder.client import polling
 from lightos_cinder.client import transport
 from lightos_cinder import connection
 from lightos_cinder import errors
+from lightos_cinder import management
 from lightos_cinder import naming
 from lightos_cinder import options
+from lightos_cinder import records
 from lightos_cinder import specs
 from lightos_cinder import stats
 
+CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
+
+#: What Cinder is to record of a volume or a snapshot.
+ModelUpdate = dict[str, Optional[str]]
 
 
 @interface.volumedriver
-class LightOSVolumeDriver(driver.VolumeDriver):
+class LightOSVolumeDriver(management.Management, driver.VolumeDriver):
     """Cinder volume driver for Lightbits LightOS.
 
     A drop-in successor of the driver inside Cinder: options, extra specs,
@@ -123,33 +131,31 @@ class LightOSVolumeDriver(driver.VolumeDriver):
     # Volumes
 
     @volume_utils.trace
-    def create_volume(self, volume: Any) -> dict[str, str]:
+    def create_volume(self, volume: Any) -> ModelUpdate:
         """Create an empty volume."""
         return self._create(volume, self._backend.create_volume)
 
     @volume_utils.trace
     def create_volume_from_snapshot(self, volume: Any, snapshot: Any
-                                    ) -> dict[str, str]:
+                                    ) -> ModelUpdate:
         """Create a volume with the content of a snapshot."""
-        source = self._snapshot_ref(snapshot)
+        source = records.snapshot_ref(snapshot)
         return self._create(volume, functools.partial(
             self._backend.create_volume, snapshot=source), source)
 
     @volume_utils.trace
     def create_cloned_volume(self, volume: Any, src_vref: Any
-                             ) -> dict[str, str]:
+                             ) -> ModelUpdate:
         """Create a volume with the content of another."""
-        source = self._volume_ref(src_vref)
+        source = records.volume_ref(src_vref)
         return self._create(volume, functools.partial(
             self._backend.clone_volume, source=source), source)
 
     def _create(self, volume: Any,
                 make: Callable[[naming.Ref, specs.VolumeSpec, int],
                                models.Volume],
-                source: Optional[naming.Ref] = None) -> dict[str, str]:
-        spec = specs.from_volume_type(
-            _type_of(volume), self._settings.default_replicas,
-            self._settings.default_compression)
+                source: Optional[naming.Ref] = None) -> ModelUpdate:
+        spec = self._spec_of(volume)
         specs.check_replicas(spec, self._cluster.max_replicas)
         if source and source.project != spec.project:
             raise specs.other_project(spec, source.project)
@@ -158,12 +164,14 @@ class LightOSVolumeDriver(driver.VolumeDriver):
             made = make(ref, spec, volume.size * units.Gi)
         LOG.info('Volume %s is %s in LightOS project %s, %d GiB.',
                  volume.id, made.uuid, spec.project, volume.size)
-        return {'provider_id': naming.provider_id(spec.project, made.uuid)}
+        # Cinder copies a kept name onto temporary volumes, which have none.
+        return {'provider_id': naming.provider_id(spec.project, made.uuid),
+                'provider_location': None}
 
     @volume_utils.trace
     def delete_volume(self, volume: Any) -> None:
         """Delete a volume."""
-        ref = self._volume_ref(volume)
+        ref = records.volume_ref(volume)
         with errors.translated(ref):
             self._backend.delete_volume(ref)
         LOG.info('Volume %s is deleted.', volume.id)
@@ -174,22 +182,75 @@ class LightOSVolumeDriver(driver.VolumeDriver):
 
         :param new_size: GiB
         """
-        ref = self._volume_ref(volume)
+        ref = records.volume_ref(volume)
         with errors.translated(ref):
             self._backend.grow_volume(ref, new_size * units.Gi)
         LOG.info('Volume %s has %d GiB.', volume.id, new_size)
+
+    @volume_utils.trace
+    def retype(self, context: Any, volume: Any, new_type: Any,
+               diff: Mapping[str, Any], host: Mapping[str, Any]) -> bool:
+        """Change the type of a volume where it is, if that can be.
+
+        :returns: False for Cinder to migrate it: LightOS changes the
+            compression and the QoS policy of a volume, not its number of
+            replicas and not its project
+        """
+        ref = records.volume_ref(volume)
+        spec = self._spec(new_type)
+        before = records.qos_policy(records.type_of(volume))
+        with errors.translated(ref, asked=spec):
+            done = self._backend.retype_volume(
+                ref, spec, drops_qos_policy=bool(before))
+        LOG.info('Volume %s %s %s.', volume.id,
+                 'is now of' if done else 'must be migrated to become of',
+                 spec)
+        return done
+
+    @volume_utils.trace
+    def update_migrated_volume(self, ctxt: Any, volume: Any, new_volume: Any,
+                               original_volume_status: str) -> ModelUpdate:
+        """Give the new volume of a migration the name of the old one.
+
+        It stays under its own where that cannot be: on clusters that
+        cannot rename, and while the old volume has its name in the same
+        project.
+        """
+        ref = records.volume_ref(new_volume)
+        renamed = False
+        try:
+            renamed = self._backend.rename_volume(
+                ref, CONF.volume_name_template % volume.id)
+        except client_errors.LightOSError as error:
+            # It has all data: no reason to fail the migration.
+            LOG.warning('Volume %s, which is migrated, keeps the name %s on '
+                        'the cluster: %s', volume.id, ref.name, error)
+        return {'_name_id': None if renamed else new_volume.name_id,
+                'provider_location': None}
+
+    def update_provider_info(self, volumes: Sequence[Any],
+                             snapshots: Sequence[Any]
+                             ) -> tuple[list[dict[str, str]], None]:
+        """Record the project of volumes that do not say where they are.
+
+        The driver inside Cinder once made such. From now on a change of
+        their type's extra specs does not lead away from them.
+        """
+        return [{'id': volume.id, 'provider_id': specs.project_of(
+            records.type_of(volume))} for volume in volumes
+            if not volume.provider_id], None
 
     # Snapshots
 
     @volume_utils.trace
     @coordination.synchronized('lightos-snapshot-{snapshot.volume_id}')
-    def create_snapshot(self, snapshot: Any) -> dict[str, str]:
+    def create_snapshot(self, snapshot: Any) -> ModelUpdate:
         """Create a snapshot.
 
         One after the other of a volume: LightOS refuses a second one for
         as long as the first is being made.
         """
-        source = self._volume_ref(snapshot.volume)
+        source = records.volume_ref(snapshot.volume)
         # Not from its provider_id, which cannot be its own yet.
         ref = naming.Ref(snapshot.id, source.project, snapshot.name)
         with errors.translated(ref):
@@ -201,10 +262,24 @@ class LightOSVolumeDriver(driver.VolumeDriver):
     @volume_utils.trace
     def delete_snapshot(self, snapshot: Any) -> None:
         """Delete a snapshot; its clones stay."""
-        ref = self._snapshot_ref(snapshot)
+        ref = records.snapshot_ref(snapshot)
         with errors.translated(ref):
             self._backend.delete_snapshot(ref)
         LOG.info('Snapshot %s is deleted.', snapshot.id)
+
+    @volume_utils.trace
+    def revert_to_snapshot(self, context: Any, volume: Any, snapshot: Any
+                           ) -> None:
+        """Roll a volume back to one of its snapshots."""
+        ref = records.volume_ref(volume)
+        with errors.translated(ref):
+            self._backend.roll_back_volume(
+                ref, records.snapshot_ref(snapshot), volume.size * units.Gi)
+        LOG.info('Volume %s is as in snapshot %s.', volume.id, snapshot.id)
+
+    def snapshot_revert_use_temp_snapshot(self) -> bool:
+        """Whether Cinder shall keep a copy: a rollback is all or nothing."""
+        return False
 
     # Connections
 
@@ -221,11 +296,11 @@ class LightOSVolumeDriver(driver.VolumeDriver):
         """Let a host in and tell it how to connect."""
         host = connection.validate(connector, self._settings.use_ip_acl,
                                    self._settings.ip_acl_networks)
-        ref = self._volume_ref(volume)
+        ref = records.volume_ref(volume)
         with errors.translated(ref):
             try:
                 opened = self._backend.grant(
-                    ref, host, _attached(
+                    ref, host, records.attached(
                         volume, self._settings.ip_acl_networks))
             except acl.TooManyAddresses as error:
                 raise exception.VolumeBackendAPIException(
@@ -250,7 +325,7 @@ class LightOSVolumeDriver(driver.VolumeDriver):
 
         :returns: whether the host stays connected for another attachment
         """
-        ref = self._volume_ref(volume)
+        ref = records.volume_ref(volume)
         if connector is not None and not connector.get('nqn'):
             raise exception.InvalidConnectorException(
                 missing=_('nqn (the host to show out of volume %s)')
@@ -260,7 +335,7 @@ class LightOSVolumeDriver(driver.VolumeDriver):
                 if connector is None:
                     self._backend.revoke_all(ref)
                 elif connection.shares_host(connector,
-                                            _connectors(volume)):
+                                            records.connectors(volume)):
                     LOG.info('Volume %s stays open to host %s, which has '
                              'another attachment of it.', volume.id,
                              connector['nqn'])
@@ -269,7 +344,7 @@ class LightOSVolumeDriver(driver.VolumeDriver):
                     # With all addresses: some may have been let in before
                     # lightos_ipacl_networks was set.
                     self._backend.revoke(ref, connection.host_of(connector),
-                                         _attached(volume))
+                                         records.attached(volume))
         except exception.VolumeNotFound:
             LOG.warning('Volume %s is not on the cluster any more; there is '
                         'no access to end.', volume.id)
@@ -323,38 +398,16 @@ class LightOSVolumeDriver(driver.VolumeDriver):
     def _init_vendor_properties(self) -> tuple[dict, str]:
         return specs.vendor_properties(self._set_property), 'lightos'
 
-    # Cinder's objects to ours
+    def _spec(self, volume_type: Any) -> specs.VolumeSpec:
+        return specs.from_volume_type(
+            volume_type, self._settings.default_replicas,
+            self._settings.default_compression,
+            records.back_end_qos(volume_type))
 
-    @staticmethod
-    def _volume_ref(volume: Any) -> naming.Ref:
-        recorded, _uuid = naming.parse_provider_id(volume.provider_id)
-        if recorded and 'volume_type' not in volume:
-            # Its type need not be loaded, nor be there at all.
-            return naming.volume_ref(volume, recorded)
-        return naming.volume_ref(volume,
-                                 specs.project_of(_type_of(volume)))
+    def _spec_of(self, volume: Any) -> specs.VolumeSpec:
+        return self._spec(records.type_of(volume))
 
-    def _snapshot_ref(self, snapshot: Any) -> naming.Ref:
-        return naming.snapshot_ref(snapshot,
-                                   self._volume_ref(snapshot.volume))
-
-
-def _type_of(volume: Any) -> Any:
-    """The volume's type, also if the user may not see it any more."""
-    if 'volume_type' in volume or not volume.volume_type_id:
-        return volume.volume_type
-    with volume.obj_as_admin():
-        return volume.volume_type
-
-
-def _attached(volume: Any, networks: Sequence[acl.Network] = ()
-              ) -> list[acl.Host]:
-    """The hosts that Cinder has on record as attached."""
-    return [connection.host_of(connector, networks)
-            for connector in _connectors(volume)]
-
-
-def _connectors(volume: Any) -> list[Mapping[str, Any]]:
-    """Connectors of the attachments that Cinder has on record."""
-    return [attachment.connector for attachment in volume.volume_attachment
-            if attachment.connector and attachment.connector.get('nqn')]
+    def _projects(self) -> list[str]:
+        return records.projects(
+            self.configuration.safe_get('volume_backend_name')
+            or type(self).__name__)

@@ -34,6 +34,8 @@ class Ref:
     :param uuid: its UUID there, if it is known
     :param type_project: where it is if project and UUID turn out to be
         those of another
+    :param managed: whether it kept a name that somebody else gave it, so
+        that its UUID alone says which one it is
     """
 
     cinder_id: str
@@ -42,10 +44,22 @@ class Ref:
     uuid: Optional[str] = None
     type_project: Optional[str] = dataclasses.field(default=None,
                                                     compare=False)
+    managed: bool = False
 
     def __str__(self) -> str:
         return '%s (%s in LightOS project %s)' % (
             self.cinder_id, self.name, self.project)
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """What an administrator asks Cinder to manage: by UUID, or by name."""
+
+    uuid: Optional[str] = None
+    name: Optional[str] = None
+
+    def __str__(self) -> str:
+        return self.uuid or self.name or ''
 
 
 def provider_id(project: str, object_uuid: str) -> str:
@@ -67,13 +81,37 @@ def parse_provider_id(text: Optional[str]
             words[1] if len(words) == 2 else None)
 
 
+def provider_location(name_id: str, name: str) -> str:
+    """The text in Cinder's database for a name that Cinder did not give.
+
+    :param name_id: that Cinder would have put into the name. It tells the
+        object from others: Cinder copies a volume's provider_location, as
+        it does with its provider_id, onto temporary volumes
+    """
+    return '%s %s' % (name_id, name)
+
+
+def parse_provider_location(text: Optional[str]
+                            ) -> tuple[Optional[str], Optional[str]]:
+    """Read a provider_location.
+
+    :returns: the id of whose it is and the name on the cluster; None and
+        None where there is none of ours
+    """
+    name_id, _space, name = (text or '').partition(' ')
+    if not name or not _UUID.fullmatch(name_id):
+        return None, None
+    return name_id, name
+
+
 def is_own(ref: Ref, name: str) -> bool:
     """Whether a name on the cluster is that of an object of Cinder.
 
     However volume_name_template and snapshot_name_template are set, or
-    once were, they put the object's id into its name.
+    once were, they put the object's id into its name; or the other id that
+    a migrated volume goes by.
     """
-    own = set(_UUID.findall(ref.name))
+    own = {ref.cinder_id}.union(_UUID.findall(ref.name))
     return name == ref.name or not own.isdisjoint(_UUID.findall(name))
 
 
@@ -89,9 +127,13 @@ def volume_ref(volume: Any, type_project: str) -> Ref:
     :param type_project: the project that its volume type names, for
         volumes that do not say where they are, or say it of another
     """
+    owner, kept = parse_provider_location(volume.provider_location)
+    if owner and owner != volume.name_id:
+        # Inherited, and so is its provider_id: it was never created.
+        return new_volume_ref(volume, type_project)
     project, object_uuid = parse_provider_id(volume.provider_id)
-    return Ref(volume.id, project or type_project, volume.name, object_uuid,
-               type_project)
+    return Ref(volume.id, project or type_project, kept or volume.name,
+               object_uuid, type_project, managed=bool(kept and object_uuid))
 
 
 def new_volume_ref(volume: Any, type_project: str) -> Ref:
@@ -110,8 +152,15 @@ def snapshot_ref(snapshot: Any, source: Ref) -> Ref:
     :param source: the volume it was taken of, whose project it shares
     """
     project, object_uuid = parse_provider_id(snapshot.provider_id)
-    return Ref(snapshot.id, project or source.project, snapshot.name,
-               object_uuid)
+    _owner, kept = parse_provider_location(snapshot.provider_location)
+    return Ref(snapshot.id, project or source.project,
+               kept or snapshot.name, object_uuid,
+               managed=bool(kept and object_uuid))
+
+
+def is_temporary(name: str) -> bool:
+    """Whether a snapshot is one of :func:`temporary_snapshot_ref`."""
+    return name.startswith('clone-') and bool(_UUID.search(name))
 
 
 def temporary_snapshot_ref(clone: Ref, source: Ref) -> Ref:

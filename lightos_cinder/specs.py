@@ -14,10 +14,12 @@
 
 import dataclasses
 import re
+import types
 from typing import Any
 from typing import Callable
 from typing import Mapping
 from typing import Optional
+import uuid
 
 from cinder import exception
 from cinder.i18n import _
@@ -29,6 +31,9 @@ COMPRESSION = 'compression'
 REPLICAS = 'lightos:num_replicas'
 PROJECT = 'lightos:project_name'
 QOS_POLICY = 'lightos:qos_policy'
+
+#: The one key in QoS specs.
+QOS_SPEC = 'qos_policy'
 
 MAX_REPLICAS = 3
 
@@ -57,21 +62,16 @@ class VolumeSpec:
             self.volume_type or '(none)', self.project, self.replicas,
             self.compression, self.qos_policy or '(default)')
 
-    @property
-    def qos_fields(self) -> dict[str, str]:
-        """The QoS policy as the API's field for a UUID or for a name."""
-        if not self.qos_policy:
-            return {}
-        if uuidutils.is_uuid_like(self.qos_policy):
-            return {'qosPolicyUUID': self.qos_policy}
-        return {'qosPolicyName': self.qos_policy}
-
 
 def from_volume_type(volume_type: Any, default_replicas: int,
-                     default_compression: bool) -> VolumeSpec:
+                     default_compression: bool,
+                     qos_specs: Mapping[str, str] = types.MappingProxyType({})
+                     ) -> VolumeSpec:
     """Read a volume type's extra specs.
 
     :param volume_type: Cinder's VolumeType, or None for a volume without
+    :param qos_specs: what its QoS specs ask of the backend; they come
+        before its extra specs, as with all of Cinder's drivers
     :raises InvalidVolumeType: names the extra spec, its value and what is
         allowed
     """
@@ -86,8 +86,31 @@ def from_volume_type(volume_type: Any, default_replicas: int,
                            default_replicas),
         compression=_compression(name, extra_specs.get(COMPRESSION),
                                  default_compression),
-        qos_policy=(extra_specs.get(QOS_POLICY) or '').strip() or None,
+        qos_policy=_qos_policy(qos_specs.get(QOS_SPEC)
+                               or extra_specs.get(QOS_POLICY)),
         volume_type=name)
+
+
+def back_end_qos(name: str, consumer: str, qos_specs: Mapping[str, str]
+                 ) -> Mapping[str, str]:
+    """The part of QoS specs that is for the backend.
+
+    :param name: of the QoS specs, for errors
+    :param consumer: back-end, front-end, or both
+    :raises InvalidQoSSpecs: names a key that promises what LightOS has not
+    """
+    if consumer == 'front-end':
+        return {}
+    unknown = sorted(qos_specs.keys() - {QOS_SPEC})
+    # Those for both consumers have keys that the front end alone knows.
+    if unknown and consumer == 'back-end':
+        raise exception.InvalidQoSSpecs(
+            reason=_('%(name)s, whose consumer is the back end, '
+                     'have %(unknown)s; allowed: %(allowed)s, the name or '
+                     'UUID of a LightOS QoS policy')
+            % {'name': name, 'unknown': ', '.join(unknown),
+               'allowed': QOS_SPEC})
+    return {QOS_SPEC: qos_specs.get(QOS_SPEC, '')}
 
 
 def check_replicas(spec: VolumeSpec, cluster_max: int) -> None:
@@ -139,6 +162,13 @@ def project_of(volume_type: Any) -> str:
     """
     extra_specs = (volume_type.extra_specs or {}) if volume_type else {}
     return extra_specs.get(PROJECT) or naming.DEFAULT_PROJECT
+
+
+def _qos_policy(value: Optional[str]) -> Optional[str]:
+    policy = (value or '').strip()
+    if uuidutils.is_uuid_like(policy):
+        return str(uuid.UUID(policy))
+    return policy or None
 
 
 def _replicas(volume_type: Optional[str], value: Optional[str],

@@ -24,6 +24,8 @@ from typing import Mapping
 from typing import Optional
 from typing import TypeVar
 
+from oslo_utils import uuidutils
+
 from lightos_cinder.client import errors
 from lightos_cinder.client import models
 from lightos_cinder.client import polling
@@ -118,25 +120,25 @@ class Volumes(Collection[models.Volume]):
     def create(self, project: str, *, name: str, size: int, replicas: int,
                compression: bool, acl: Iterable[str], ip_acl: Iterable[str],
                source_snapshot_uuid: Optional[str] = None,
-               qos_policy: Optional[Mapping[str, str]] = None
+               qos_policy: Optional[str] = None
                ) -> models.Volume:
         """``POST /projects/{project}/volumes``: starts to create one.
 
         :param size: bytes
         :param source_snapshot_uuid: of which it shall be a clone
-        :param qos_policy: ``qosPolicyUUID`` or ``qosPolicyName``
+        :param qos_policy: its name or UUID; None for the project's default
         """
         body: dict[str, Any] = {
             'name': name,
             'size': str(size),
             'replicaCount': replicas,
-            'compression': 'true' if compression else 'false',
-            'acl': _acl(acl),
-            'IPAcl': _acl(ip_acl),
+            **compressed(compression),
+            **opened(acl, ip_acl),
         }
         if source_snapshot_uuid:
             body['sourceSnapshotUUID'] = source_snapshot_uuid
-        body.update(qos_policy or {})
+        if qos_policy:
+            body.update(with_qos_policy(qos_policy))
         return self._create(project, body)
 
     def update(self, project: str, uuid: str, change: Mapping[str, Any],
@@ -148,6 +150,15 @@ class Volumes(Collection[models.Volume]):
         """
         self._call('PUT', 'projects', project, 'volumes', uuid,
                    body=change, etag=etag)
+
+    def roll_back(self, project: str, uuid: str, snapshot_uuid: str) -> None:
+        """``PUT /projects/{project}/volumes/{UUID}/rollback``: starts it.
+
+        :param snapshot_uuid: of the snapshot whose content and size the
+            volume shall have
+        """
+        self._call('PUT', 'projects', project, 'volumes', uuid, 'rollback',
+                   body={'srcSnapshotUUID': snapshot_uuid})
 
 
 class Snapshots(Collection[models.Snapshot]):
@@ -214,6 +225,10 @@ class LightOSClient:
         """``GET /cluster``: its statistics; a tenant may be refused."""
         return models.Capacity.from_json(self.call('GET', 'cluster'))
 
+    def get_project(self, name: str) -> models.Project:
+        """``GET /projects/{name}``; a tenant may be refused."""
+        return models.Project.from_json(self.call('GET', 'projects', name))
+
     def list_nodes(self) -> list[models.Node]:
         """``GET /nodes``; a tenant may be refused."""
         reply = self.call('GET', 'nodes')
@@ -229,6 +244,26 @@ def resized(size: int) -> dict[str, Any]:
 def opened(acl: Iterable[str], ip_acl: Iterable[str]) -> dict[str, Any]:
     """The change that gives a volume that ACL and that IP ACL."""
     return {'acl': _acl(acl), 'IPAcl': _acl(ip_acl)}
+
+
+def renamed(name: str) -> dict[str, Any]:
+    """The change that gives a volume that name."""
+    return {'newName': name}
+
+
+def compressed(compression: bool) -> dict[str, Any]:
+    """The change that has a volume compressed, or not."""
+    return {'compression': 'true' if compression else 'false'}
+
+
+def with_qos_policy(policy: str) -> dict[str, Any]:
+    """The change that gives a volume that QoS policy.
+
+    :param policy: its name or UUID
+    """
+    if uuidutils.is_uuid_like(policy):
+        return {'qosPolicyUUID': policy}
+    return {'qosPolicyName': policy}
 
 
 def _acl(values: Iterable[str]) -> dict[str, list[str]]:

@@ -104,6 +104,15 @@ class Volume:
             qos_policy_uuid=_text(json, 'qosPolicyUUID'),
             qos_policy_name=_text(json, 'qosPolicyName'))
 
+    @property
+    def closed(self) -> bool:
+        """No host has access."""
+        return self.acl == {ALLOW_NONE}
+
+    def has_qos_policy(self, policy: str) -> bool:
+        """Whether its QoS policy has that name or UUID."""
+        return policy in (self.qos_policy_name, self.qos_policy_uuid)
+
 
 @dataclasses.dataclass(frozen=True)
 class Snapshot:
@@ -118,6 +127,7 @@ class Snapshot:
     state: State
     size: int
     source_volume_uuid: str
+    source_volume_name: str
     etag: str
 
     @classmethod
@@ -130,6 +140,7 @@ class Snapshot:
             state=State(json.get('state')),
             size=_number(json, 'size'),
             source_volume_uuid=_text(json, 'sourceVolumeUUID'),
+            source_volume_name=_text(json, 'sourceVolumeName'),
             etag=_text(json, 'ETag'))
 
 
@@ -195,6 +206,28 @@ class Capacity:
             total=_number(statistics, 'estimatedLogicalStorage'),
             free=_number(statistics, 'estimatedFreeLogicalStorage'),
             provisioned=_number(statistics, 'logicalStorage'))
+
+
+@dataclasses.dataclass(frozen=True)
+class Project:
+    """A project.
+
+    :param qos_policy_uuid: of the QoS policy that its volumes get if none
+        is asked for; empty if it names none
+    """
+
+    name: str
+    qos_policy_uuid: str
+
+    @classmethod
+    def from_json(cls, json: JSON) -> 'Project':
+        """Read the API's Project (REST API facts, 5)."""
+        policies = json.get('defaultPolicies')
+        return cls(name=_text(json, 'name'), qos_policy_uuid=next(
+            (_text(policy, 'policyUUID')
+             for policy in (policies if isinstance(policies, list) else ())
+             if isinstance(policy, dict)
+             and policy.get('policyType') == 'qosRateLimit'), ''))
 
 
 @dataclasses.dataclass(frozen=True)

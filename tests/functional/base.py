@@ -30,6 +30,7 @@ from cinder import objects
 from cinder.objects import fields
 from cinder.volume import configuration
 from oslo_config import cfg
+import requests
 
 from lightos_cinder import driver
 from lightos_cinder import options
@@ -165,9 +166,10 @@ class DriverTestCase(unittest.TestCase):
         if extra_specs is not None:
             volume_type = objects.VolumeType(
                 self.context, id=str(uuid.uuid4()), name='lightstack-Test',
-                extra_specs=dict(extra_specs))
+                extra_specs=dict(extra_specs), qos_specs_id=None)
         values.setdefault('id', str(uuid.uuid4()))
         values.setdefault('provider_id', None)
+        values.setdefault('provider_location', None)
         volume = objects.Volume(
             self.context, size=size, _name_id=None, volume_type=volume_type,
             volume_type_id=volume_type.id if volume_type else None,
@@ -189,6 +191,7 @@ class DriverTestCase(unittest.TestCase):
         """A snapshot of Cinder."""
         values.setdefault('id', str(uuid.uuid4()))
         values.setdefault('provider_id', None)
+        values.setdefault('provider_location', None)
         return objects.Snapshot(
             self.context, volume=volume, volume_id=volume.id,
             volume_size=volume.size, **values)
@@ -247,6 +250,31 @@ class DriverTestCase(unittest.TestCase):
         return ['%s %s' % (one['method'], one['path'])
                 for one in self.lightos.requests()
                 if not methods or one['method'] in methods]
+
+    def ask(self, method: str, path: str,
+            body: Optional[Mapping[str, Any]] = None) -> dict[str, Any]:
+        """Do something on the cluster as its administrator."""
+        response = requests.request(
+            method, 'https://%s:%d/api/v2/%s' % (
+                self.lightos.addresses[0], self.lightos.port, path),
+            json=body, verify=False, timeout=10,
+            headers={'Authorization': 'Bearer ' + self.lightos.admin_token})
+        response.raise_for_status()
+        return response.json()
+
+    def policy(self, name: str, *projects: str) -> str:
+        """Have a QoS policy; its UUID.
+
+        :param projects: whose default it shall be
+        """
+        uuid_ = self.ask('POST', 'policies', {
+            'name': name, 'qoSRateLimitPolicy': {
+                'policyVisibility': 'Global',
+                'limitIOPS': {'readIOPSLimit': 1024}}})['UUID']
+        for project in projects:
+            self.ask('PUT', 'projects/' + project, {'defaultPolicies': [
+                {'policyType': 'qosRateLimit', 'policyUUID': uuid_}]})
+        return uuid_
 
     def write_file(self, name: str, text: str) -> str:
         """A file that lasts as long as the test."""

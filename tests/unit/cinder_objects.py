@@ -31,7 +31,8 @@ def volume_type(name='gold', **extra_specs):
     return objects.VolumeType(
         _CONTEXT, id='11111111-0000-4000-8000-000000000003', name=name,
         extra_specs={key.replace('__', ':'): value
-                     for key, value in extra_specs.items()})
+                     for key, value in extra_specs.items()},
+        qos_specs_id=None)
 
 
 def volume(volume_type=None, attached=(), volume_id=VOLUME_ID, size=10,
@@ -43,7 +44,7 @@ def volume(volume_type=None, attached=(), volume_id=VOLUME_ID, size=10,
     """
     made = objects.Volume(
         _CONTEXT, id=volume_id, size=size, provider_id=provider_id,
-        _name_id=name_id,
+        _name_id=name_id, provider_location=None,
         volume_type_id=volume_type.id if volume_type else None)
     made.volume_type = volume_type
     made.volume_attachment = objects.VolumeAttachmentList(_CONTEXT, objects=[
@@ -57,7 +58,8 @@ def volume(volume_type=None, attached=(), volume_id=VOLUME_ID, size=10,
 def snapshot(of, provider_id=None):
     """A snapshot of a volume."""
     made = objects.Snapshot(_CONTEXT, id=SNAPSHOT_ID, volume_id=of.id,
-                            volume_size=of.size, provider_id=provider_id)
+                            volume_size=of.size, provider_id=provider_id,
+                            provider_location=None)
     made.volume = of
     return made
 

@@ -204,13 +204,12 @@ class Volumes(Collection):
 
     def create(self, project, *, name, size, replicas, compression, acl,
                ip_acl, source_snapshot_uuid=None, qos_policy=None):
-        policy = qos_policy or {}
         return self._create(
             project, name, size=size, replicas=replicas,
             compression=compression, acl=frozenset(acl),
             ip_acl=frozenset(ip_acl),
             source_snapshot_uuid=source_snapshot_uuid or '',
-            qos_policy_name=policy.get('qosPolicyName', ''))
+            qos_policy_name=qos_policy or '')
 
     def update(self, project, uuid, change, etag=None):
         def update():

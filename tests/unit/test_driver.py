@@ -50,7 +50,8 @@ class CreateTest(driver_case.ReadyDriverTestCase):
     def test_a_volume_without_type(self):
         """Defect 11: untyped volumes can be created."""
         update = self.driver.create_volume(cinder_objects.volume())
-        self.assertEqual({'provider_id': 'default ' + UUID}, update)
+        self.assertEqual({'provider_id': 'default ' + UUID,
+                          'provider_location': None}, update)
         self.backend.create_volume.assert_called_once_with(
             self.ref(), specs.VolumeSpec('default', 3, False),
             10 * units.Gi)
@@ -61,7 +62,8 @@ class CreateTest(driver_case.ReadyDriverTestCase):
                             lightos__qos_policy='fast')
         update = self.driver.create_volume(
             cinder_objects.volume(volume_type, size=7))
-        self.assertEqual({'provider_id': 'of-type ' + UUID}, update)
+        self.assertEqual({'provider_id': 'of-type ' + UUID,
+                          'provider_location': None}, update)
         self.backend.create_volume.assert_called_once_with(
             self.ref('of-type'),
             specs.VolumeSpec('of-type', 2, True, 'fast', 'gold'),
@@ -95,7 +97,8 @@ class CreateTest(driver_case.ReadyDriverTestCase):
             cinder_objects.volume(), provider_id='default ' + UUID)
         update = self.driver.create_volume_from_snapshot(
             cinder_objects.volume(size=20), source)
-        self.assertEqual({'provider_id': 'default ' + UUID}, update)
+        self.assertEqual({'provider_id': 'default ' + UUID,
+                          'provider_location': None}, update)
         self.backend.create_volume.assert_called_once_with(
             self.ref(), specs.VolumeSpec('default', 3, False),
             20 * units.Gi, snapshot=self.snapshot_ref(uuid=UUID))
@@ -120,7 +123,8 @@ class CreateTest(driver_case.ReadyDriverTestCase):
                                        provider_id='default ' + UUID)
         update = self.driver.create_cloned_volume(
             cinder_objects.volume(size=20), source)
-        self.assertEqual({'provider_id': 'default ' + UUID}, update)
+        self.assertEqual({'provider_id': 'default ' + UUID,
+                          'provider_location': None}, update)
         self.backend.clone_volume.assert_called_once_with(
             self.ref(), specs.VolumeSpec('default', 3, False),
             20 * units.Gi,

@@ -92,14 +92,35 @@ class VolumeSpecTest(unittest.TestCase):
         self.assert_refused('lightos:project_name', name,
                             lightos__project_name=name)
 
-    @ddt.data((None, {}), ('', {}), (' ', {}),
-              ('fast', {'qosPolicyName': 'fast'}),
-              (' fast\n', {'qosPolicyName': 'fast'}),
-              (UUID, {'qosPolicyUUID': UUID}))
+    @ddt.data((None, None), ('', None), (' ', None), ('fast', 'fast'),
+              (' fast\n', 'fast'), (UUID, UUID), (UUID.upper(), UUID))
     @ddt.unpack
-    def test_a_qos_policy_by_name_or_by_uuid(self, text, fields):
+    def test_a_qos_policy_by_name_or_by_uuid(self, text, policy):
         """Defect 47: a policy is honoured by name too."""
-        self.assertEqual(fields, read(lightos__qos_policy=text).qos_fields)
+        self.assertEqual(policy, read(lightos__qos_policy=text).qos_policy)
+
+    @ddt.data(({'qos_policy': 'fast'}, 'fast'), ({'qos_policy': ''}, 'gold'),
+              ({}, 'gold'))
+    @ddt.unpack
+    def test_qos_specs_come_before_the_extra_spec(self, asked, policy):
+        volume_type = cinder_objects.volume_type(lightos__qos_policy='gold')
+        self.assertEqual(policy, specs.from_volume_type(
+            volume_type, 3, False, asked).qos_policy)
+
+    @ddt.data(('back-end', {'qos_policy': 'fast'}, {'qos_policy': 'fast'}),
+              ('both', {'qos_policy': 'fast', 'total_iops_sec': '5'},
+               {'qos_policy': 'fast'}),
+              ('both', {'total_iops_sec': '5'}, {'qos_policy': ''}),
+              ('front-end', {'qos_policy': 'fast'}, {}))
+    @ddt.unpack
+    def test_qos_specs_for_the_backend(self, consumer, given, asked):
+        self.assertEqual(asked, specs.back_end_qos('q', consumer, given))
+
+    def test_qos_specs_that_lightos_cannot_keep_are_refused(self):
+        with self.assertRaises(exception.InvalidQoSSpecs) as caught:
+            specs.back_end_qos('quick', 'back-end', {'maxIOPS': '5'})
+        for text in ('quick', 'maxIOPS', 'allowed: qos_policy'):
+            self.assertIn(text, str(caught.exception))
 
     def assert_refused(self, name, value, **extra_specs):
         """The error names the type, the extra spec, its value, and a way."""

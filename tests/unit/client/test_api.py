@@ -70,7 +70,7 @@ class VolumesTest(ApiTestCase):
         self.client.volumes.create(
             'tenant', name='volume-1', size=4096, replicas=1,
             compression=False, acl=['ALLOW_NONE'], ip_acl=['ALLOW_ANY'],
-            source_snapshot_uuid='s1', qos_policy={'qosPolicyName': 'gold'})
+            source_snapshot_uuid='s1', qos_policy='gold')
         body = self.request.call_args.kwargs['body']
         self.assertEqual('false', body['compression'])
         self.assertEqual('s1', body['sourceSnapshotUUID'])

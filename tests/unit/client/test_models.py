@@ -31,7 +31,8 @@ VOLUME = {
 }
 SNAPSHOT = {
     'state': 'Creating', 'UUID': 's1', 'name': 'snapshot-0a1b',
-    'sourceVolumeUUID': 'v1', 'size': '4096', 'ETag': '1',
+    'sourceVolumeUUID': 'v1', 'sourceVolumeName': 'v', 'size': '4096',
+    'ETag': '1',
     'projectName': 'tenant', 'compression': True,
 }
 CLUSTER_INFO = {
@@ -146,7 +147,8 @@ class OtherModelsTest(unittest.TestCase):
             models.Snapshot(
                 uuid='s1', name='snapshot-0a1b', project='tenant',
                 state=models.State.CREATING, size=4096,
-                source_volume_uuid='v1', etag='1'),
+                source_volume_uuid='v1', source_volume_name='v',
+                etag='1'),
             models.Snapshot.from_json(SNAPSHOT))
 
     def test_cluster_info_reads_every_field(self):
