@@ -45,8 +45,8 @@ Settings = settings_module.Settings
 METHODS = (
     'add_fault', 'advance', 'clear_faults', 'clear_records', 'complaints',
     'connections', 'create_project', 'edit_snapshot', 'edit_volume',
-    'endpoint', 'faults', 'node', 'requests', 'reset', 'set_settings',
-    'settings_in_force', 'snapshots', 'token', 'volumes')
+    'endpoint', 'faults', 'fill', 'node', 'requests', 'reset',
+    'set_settings', 'settings_in_force', 'snapshots', 'token', 'volumes')
 
 #: What it knows from the start.
 FACTS = ('addresses', 'port', 'endpoints', 'certificate', 'fingerprint',
@@ -222,6 +222,18 @@ class Emulator:
             found = kind()
             return [rendering.render(found.wire(item), True)
                     for item in found.store.after(project)]
+
+    def fill(self, project: str, count: int) -> None:
+        """Have so many volumes more, of 1 GiB, as if for a long time."""
+        with self._cluster.lock:
+            self._cluster.advance()
+            policy = self._cluster.policies.no_limit.uuid
+            for number in range(count):
+                self._cluster.volumes.create(volumes.Volume(
+                    name='fill-%06d' % number, project=project,
+                    size=1024 ** 3, replicas=1, acl=['ALLOW_NONE'],
+                    ip_acl=None, nodes=self._cluster.nodes.place(1),
+                    created=self._cluster.wall(), qos_policy=policy))
 
     def edit_volume(self, uuid: str, **fields: Any) -> None:
         """Set a volume's fields, by their names in volumes.Volume."""

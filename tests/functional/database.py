@@ -51,18 +51,16 @@ class DatabaseTestCase(base.DriverTestCase):
     def type(self, name: str, extra_specs: Mapping[str, str]
              ) -> objects.VolumeType:
         """A volume type that lasts as long as the test."""
-        made = objects.VolumeType(self.context, name=name, is_public=True,
-                                  extra_specs=dict(extra_specs), projects=[])
-        made.create()
-        self.addCleanup(volume_types.destroy, self.context, made.id)
-        return objects.VolumeType.get_by_id(self.context, made.id)
+        made = volume_types.create(self.context, name, dict(extra_specs))
+        self.addCleanup(volume_types.destroy, self.context, made['id'])
+        return objects.VolumeType.get_by_id(self.context, made['id'])
 
     def record(self, volume_type: objects.VolumeType, size: int = 0,
                **values: Any) -> objects.Volume:
         """A volume that is on record and not yet on the cluster."""
         made = objects.Volume(
             self.context, size=size, host=HOST, project_id='p', user_id='u',
-            volume_type_id=volume_type.id, status='creating', **values)
+            volume_type_id=volume_type.id, **values)
         made.create()
         self.addCleanup(self._forget, made)
         return objects.Volume.get_by_id(self.context, made.id)
@@ -72,7 +70,7 @@ class DatabaseTestCase(base.DriverTestCase):
         """A snapshot that is on record and not yet on the cluster."""
         made = objects.Snapshot(
             self.context, volume_id=volume.id, volume_size=volume.size,
-            project_id='p', user_id='u', status='creating', **values)
+            project_id='p', user_id='u', **values)
         made.create()
         self.addCleanup(self._forget, made)
         return objects.Snapshot.get_by_id(self.context, made.id)
