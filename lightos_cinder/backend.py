@@ -96,8 +96,7 @@ class Backend:
     def grow_volume(self, ref: naming.Ref, size: int) -> models.Volume:
         """Have a volume of at least that size in bytes."""
         return lifecycle.of_volume(self._client(), ref).change(
-            lambda volume: None if volume.size >= size
-            else api.resized(size))
+            lambda volume: _lacking(volume, size=size))
 
     def retype_volume(self, ref: naming.Ref, spec: specs.VolumeSpec,
                       drops_qos_policy: bool) -> bool:
@@ -120,7 +119,8 @@ class Backend:
         volume = lifecycle.of_volume(client, ref)
         if volume.find().replicas != spec.replicas:
             return False
-        volume.change(lambda present: _retyped(present, spec, policy))
+        volume.change(lambda present: _lacking(
+            present, compression=spec.compression, qos_policy=policy))
         return True
 
     def roll_back_volume(self, ref: naming.Ref, snapshot: naming.Ref,
@@ -144,16 +144,9 @@ class Backend:
                 % (snapshot, ref, content.source_volume_name,
                    content.source_volume_uuid))
         rolled.roll_back(content)
-
-        def again(volume: models.Volume) -> Optional[Mapping[str, Any]]:
-            change: dict[str, Any] = {}
-            if volume.size < size:
-                change.update(api.resized(size))
-            if (volume.acl, volume.ip_acl) != (before.acl, before.ip_acl):
-                change.update(api.opened(before.acl, before.ip_acl))
-            return change or None
-
-        return rolled.change(again)
+        return rolled.change(lambda volume: _lacking(
+            volume, size=size,
+            access=acl.Access(before.acl, before.ip_acl)))
 
     def list_volumes(self, project: str) -> list[models.Volume]:
         """All volumes of a project that are to stay."""
@@ -187,16 +180,8 @@ class Backend:
         :returns: whether it has
         """
         volume = lifecycle.of_volume(self._client(), ref)
-
-        def wanted(present: models.Volume) -> Optional[Mapping[str, Any]]:
-            change: dict[str, Any] = {}
-            if present.size < size:
-                change.update(api.resized(size))
-            if qos_policy and not present.has_qos_policy(qos_policy):
-                change.update(api.with_qos_policy(qos_policy))
-            return change or None
-
-        volume.change(wanted)
+        volume.change(lambda present: _lacking(
+            present, size=size, qos_policy=qos_policy))
         return volume.rename(name)
 
     def rename_volume(self, ref: naming.Ref, name: str) -> bool:
@@ -365,14 +350,9 @@ class Backend:
     @staticmethod
     def _reach(client: api.LightOSClient, ref: naming.Ref,
                wanted: Callable[[acl.Access], acl.Access]) -> models.Volume:
-        def change(volume: models.Volume) -> Optional[Mapping[str, Any]]:
-            present = acl.Access(volume.acl, volume.ip_acl)
-            access = wanted(present)
-            if access == present:
-                return None
-            return api.opened(access.acl, access.ip_acl)
-
-        return lifecycle.of_volume(client, ref).change(change)
+        return lifecycle.of_volume(client, ref).change(
+            lambda volume: _lacking(volume, access=wanted(
+                acl.Access(volume.acl, volume.ip_acl))))
 
     def _show_out_again(self, client: api.LightOSClient, ref: naming.Ref,
                         host: acl.Host, known: Iterable[acl.Host],
@@ -389,14 +369,24 @@ class Backend:
                       ref.cinder_id, host.nqn, cause, error)
 
 
-def _retyped(volume: models.Volume, spec: specs.VolumeSpec,
-             qos_policy: Optional[str]) -> Optional[Mapping[str, Any]]:
-    """What makes a volume as its new type says; None if it is."""
+def _lacking(volume: models.Volume, size: int = 0,
+             compression: Optional[bool] = None,
+             qos_policy: Optional[str] = None,
+             access: Optional[acl.Access] = None
+             ) -> Optional[Mapping[str, Any]]:
+    """The change that a volume needs to be like that; None if it is.
+
+    :param size: bytes, at least
+    """
     change: dict[str, Any] = {}
-    if volume.compression != spec.compression:
-        change.update(api.compressed(spec.compression))
+    if volume.size < size:
+        change.update(api.resized(size))
+    if compression is not None and compression != volume.compression:
+        change.update(api.compressed(compression))
     if qos_policy and not volume.has_qos_policy(qos_policy):
         change.update(api.with_qos_policy(qos_policy))
+    if access and access != acl.Access(volume.acl, volume.ip_acl):
+        change.update(api.opened(access.acl, access.ip_acl))
     return change or None
 
 

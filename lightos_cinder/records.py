@@ -19,6 +19,7 @@ from typing import Optional
 from typing import Sequence
 
 from cinder import context
+from cinder import exception
 from cinder import objects
 from cinder.volume import volume_types
 from cinder.volume import volume_utils
@@ -59,11 +60,31 @@ def qos_policy(volume_type: Any) -> Optional[str]:
 
 def volume_ref(volume: Any) -> naming.Ref:
     """Where a volume is."""
-    recorded, _uuid = naming.parse_provider_id(volume.provider_id)
+    recorded, uuid = naming.parse_provider_id(volume.provider_id)
+    origin = _origin_of(volume)
+    if origin and origin.provider_id == volume.provider_id:
+        # It has the row of its original still, and was not created yet.
+        return naming.new_volume_ref(volume,
+                                     specs.project_of(type_of(volume)))
+    if origin and recorded and uuid:
+        # It may have been given the name of its original already.
+        return naming.Ref(volume.id, recorded, volume.name, uuid,
+                          managed=True)
     if recorded and 'volume_type' not in volume:
         # Its type need not be loaded, nor be there at all.
         return naming.volume_ref(volume, recorded)
     return naming.volume_ref(volume, specs.project_of(type_of(volume)))
+
+
+def _origin_of(volume: Any) -> Any:
+    """The volume that this one is the temporary volume of a migration of."""
+    status, _colon, origin = (volume.migration_status or '').partition(':')
+    if status != 'target':
+        return None
+    try:
+        return objects.Volume.get_by_id(context.get_admin_context(), origin)
+    except exception.VolumeNotFound:
+        return None
 
 
 def snapshot_ref(snapshot: Any) -> naming.Ref:

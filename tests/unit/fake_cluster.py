@@ -65,6 +65,7 @@ class Collection:
         self._objects = {}
         self._later = []
         self._faults = {}
+        self._going = {}
         self._uuids = itertools.count(1)
 
     # For tests
@@ -107,6 +108,10 @@ class Collection:
     def lose_reply(self, method, error=None):
         """Carry out the next call of a method, but do not say so."""
         self._faults[method] = iter([(error or lost(), True)])
+
+    def goes_with(self, method, uuid):
+        """Have an object vanish as a method is called."""
+        self._going[method] = uuid
 
     def count(self, method):
         return len([call for call in self.calls if call[0] == method])
@@ -164,6 +169,8 @@ class Collection:
     def _perform(self, method, what, action):
         self._elapse()
         self.calls.append((method, what))
+        if method in self._going:
+            self._objects.pop(self._going[method], None)
         fault, applied = next(self._faults.get(method, iter(())),
                               None) or (None, True)
         result = action() if applied else None
@@ -192,6 +199,7 @@ class Volumes(Collection):
     :ivar changes: every change that was asked for, with its ETag
     :ivar shows_updating: whether a change is seen to be under way
     :ivar ignores_changes: whether nothing comes of a change
+    :ivar cannot_rename: whether nothing comes of a new name
     """
 
     noun = 'volume'
@@ -201,6 +209,9 @@ class Volumes(Collection):
         self.changes = []
         self.shows_updating = True
         self.ignores_changes = False
+        self.cannot_rename = False
+        #: Size and ACL that a rollback brings back, by UUID of a snapshot.
+        self.contents = {}
 
     def create(self, project, *, name, size, replicas, compression, acl,
                ip_acl, source_snapshot_uuid=None, qos_policy=None):
@@ -228,13 +239,33 @@ class Volumes(Collection):
         self.changes.append((dict(change), etag))
         self._perform('update', uuid, update)
 
+    def roll_back(self, project, uuid, snapshot_uuid):
+        def roll_back():
+            found = self._of(project, uuid)
+            if not found.state.usable:
+                raise busy()
+            self.amend(uuid, state=State.ROLLBACK)
+            self.after(self.takes, lambda: self.amend(
+                uuid, state=State.AVAILABLE,
+                **self.contents[snapshot_uuid]))
+
+        self._perform('roll_back', uuid, roll_back)
+
     def _apply(self, uuid, change):
         fields = {}
         if 'size' in change:
             fields['size'] = int(change['size'])
+        if 'compression' in change:
+            fields['compression'] = change['compression'] == 'true'
         for key, field in (('acl', 'acl'), ('IPAcl', 'ip_acl')):
             if key in change:
                 fields[field] = frozenset(change[key]['values'])
+        for key, field in (('qosPolicyName', 'qos_policy_name'),
+                           ('qosPolicyUUID', 'qos_policy_uuid'),
+                           ('newName', 'name')):
+            if key in change and not (key == 'newName'
+                                      and self.cannot_rename):
+                fields[field] = change[key]
         self.amend(uuid, state=State.AVAILABLE,
                    etag=self._next(self._objects[uuid].etag), **fields)
 
@@ -273,7 +304,15 @@ class Client:
         self.clock = clock or fake_clock.FakeClock()
         self.deadline = polling.Deadline(self.clock, seconds)
         self.volumes = Volumes(self.clock)
+        #: Projects with the UUIDs of their default QoS policies.
+        self.projects = {}
         self.snapshots = Snapshots(self.clock)
+
+    def get_project(self, name):
+        """Only what is in ``projects`` is open to us."""
+        if name not in self.projects:
+            raise answered(errors.Forbidden, 403)
+        return models.Project(name, self.projects[name])
 
     def renewed(self, seconds):
         """The same cluster, for so much time from now."""

@@ -74,6 +74,23 @@ class FindTest(lifecycle_case.LifecycleTestCase):
             self.lifecycle().find()
         self.assertIn('renamed', str(caught.exception))
 
+    def test_one_that_is_managed_is_itself_under_any_name(self):
+        for name in ('crm-data', lifecycle_case.OTHER_NAME):
+            self.volumes.amend(self.there.uuid, name=name)
+            self.assertEqual(name, self.lifecycle(
+                name='crm-data', managed=True).find().name)
+
+    def test_a_namesake_of_one_that_is_managed_is_not_it(self):
+        self.volumes.amend(self.there.uuid, name='crm-data')
+        self.assert_missing(name='crm-data', uuid='gone', managed=True)
+
+    def test_one_that_is_managed_is_gone_only_if_its_project_is_open(self):
+        """Defect 1: a project that is closed proves nothing."""
+        self.volumes.refuse('find', fake_cluster.answered(
+            client_errors.Forbidden, 403))
+        with self.assertRaises(client_errors.Forbidden):
+            self.lifecycle(uuid='gone', managed=True).find()
+
     @ddt.data(State.DELETING, State.DELETED)
     def test_what_is_on_its_way_out_is_missing(self, state):
         self.volumes.amend(self.there.uuid, state=state)
@@ -206,7 +223,13 @@ class ChangeTest(lifecycle_case.LifecycleTestCase):
     def test_a_volume_that_vanishes_meanwhile_is_missing(self):
         self.volumes.refuse('update', fake_cluster.answered(
             client_errors.NotFound, 404))
+        self.volumes.goes_with('update', self.there.uuid)
         self.assert_error(errors.Missing)
+
+    def test_what_a_change_names_can_be_what_is_not_there(self):
+        self.volumes.refuse('update', fake_cluster.answered(
+            client_errors.NotFound, 404))
+        self.assert_error(client_errors.NotFound)
 
     @ddt.data(State.UPDATING, State.CREATING, State.ROLLBACK, State.UNKNOWN)
     def test_a_volume_that_is_busy_is_waited_for(self, state):

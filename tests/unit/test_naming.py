@@ -108,6 +108,34 @@ class VolumeRefTest(unittest.TestCase):
         self.assertEqual('of-the-type', naming.volume_ref(
             volume, 'of-the-type').type_project)
 
+    def test_a_volume_that_kept_its_name_goes_by_its_uuid(self):
+        volume = cinder_objects.volume(provider_id='tenant ' + UUID)
+        volume.provider_location = volume.id + ' crm data'
+        self.assertEqual(
+            naming.Ref(volume.id, 'tenant', 'crm data', UUID, managed=True),
+            naming.volume_ref(volume, 'of-the-type'))
+
+    def test_what_another_volume_kept_is_not_its_own(self):
+        """Cinder copies both texts onto temporary volumes."""
+        volume = cinder_objects.volume(provider_id='tenant ' + UUID)
+        volume.provider_location = UUID + ' crm-data'
+        self.assertEqual(naming.Ref(volume.id, 'of-the-type', VOLUME_NAME),
+                         naming.volume_ref(volume, 'of-the-type'))
+
+    def test_after_a_migration_the_other_id_tells_whose_it_is(self):
+        volume = cinder_objects.volume(provider_id='tenant ' + UUID,
+                                       name_id=UUID)
+        volume.provider_location = UUID + ' crm-data'
+        self.assertTrue(naming.volume_ref(volume, 'p').managed)
+
+    @ddt.data(None, '', 'of another driver', UUID, UUID + ' ',
+              '192.0.2.1:3260,1 iqn.x 0')
+    def test_a_provider_location_that_is_not_ours(self, text):
+        volume = cinder_objects.volume(provider_id='tenant ' + UUID)
+        volume.provider_location = text
+        self.assertEqual(naming.Ref(volume.id, 'tenant', VOLUME_NAME, UUID),
+                         naming.volume_ref(volume, 'of-the-type'))
+
     def test_a_new_volume_has_no_uuid_whatever_it_inherited(self):
         volume = cinder_objects.volume(provider_id='other ' + UUID)
         self.assertEqual(
@@ -141,6 +169,17 @@ class SnapshotRefTest(unittest.TestCase):
             naming.Ref(snapshot.id, project, SNAPSHOT_NAME, uuid),
             naming.snapshot_ref(snapshot, source))
 
+    def test_a_snapshot_that_kept_its_name_goes_by_its_uuid(self):
+        snapshot = cinder_objects.snapshot(cinder_objects.volume(),
+                                           provider_id='tenant ' + UUID)
+        snapshot.provider_location = naming.provider_location(
+            snapshot.id, 'crm-before')
+        source = naming.Ref('v', 'of-the-source', VOLUME_NAME, 'u')
+        self.assertEqual(
+            naming.Ref(snapshot.id, 'tenant', 'crm-before', UUID,
+                       managed=True),
+            naming.snapshot_ref(snapshot, source))
+
     def test_a_temporary_snapshot_is_in_the_project_of_its_source(self):
         """Defect 36: not in that of the new volume's type."""
         source = naming.Ref('s', 'of-the-source', 'volume-s', 'u')
@@ -158,6 +197,8 @@ class SnapshotRefTest(unittest.TestCase):
         self.assertEqual(50, len(names))
         for name in names:
             self.assertRegex(name, r'\A[a-zA-Z0-9_.-]{1,253}\Z')
+            self.assertTrue(naming.is_temporary(name))
+        self.assertFalse(naming.is_temporary(SNAPSHOT_NAME))
 
 
 class RefTest(unittest.TestCase):
