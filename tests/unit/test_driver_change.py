@@ -206,6 +206,6 @@ class RecordsTest(driver_case.ReadyDriverTestCase):
                                   'volume_backend_name': 'other'}},
             'd': {'extra_specs': {}}, 'e': {}}
         with mock.patch('cinder.volume.volume_types.get_all_types',
-                        return_value=types):
+                        autospec=True, return_value=types):
             self.assertEqual(['default', 'one', 'two'],
                              records.projects('lightstack'))
