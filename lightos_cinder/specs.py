@@ -125,15 +125,21 @@ def check_replicas(spec: VolumeSpec, cluster_max: int) -> None:
                        % cluster_max)
 
 
-def other_project(spec: VolumeSpec, source: str
-                  ) -> exception.InvalidVolumeType:
-    """The error for a source that lives in another project.
+class OtherProject(exception.InvalidVolumeType, NotImplementedError):
+    """A volume was to be made of one in another project.
 
     A snapshot can be cloned within its project only (REST API facts, 5).
+    It is also what the image-volume cache takes for a reason to fetch the
+    image again: its entries serve whatever project comes first.
     """
-    return _invalid(spec.volume_type, PROJECT, spec.project,
-                    _('%r, the project of the source; a volume in another '
-                      'project cannot share its data') % source)
+
+
+def other_project(spec: VolumeSpec, source: str) -> OtherProject:
+    """The error for a source that lives in another project."""
+    return OtherProject(reason=_unfit(
+        spec.volume_type, PROJECT, spec.project,
+        _('%r, the project of the source; a volume in another project '
+          'cannot share its data') % source))
 
 
 def vendor_properties(set_property: Callable[..., None]) -> dict[str, Any]:
@@ -212,7 +218,12 @@ def _project(volume_type: Optional[str], value: Optional[str]) -> str:
 def _invalid(volume_type: Optional[str], spec: str, value: object,
              allowed: str) -> exception.InvalidVolumeType:
     return exception.InvalidVolumeType(
-        reason=_('extra spec %(spec)s of volume type %(type)s is '
-                 '%(value)r; allowed: %(allowed)s')
-        % {'spec': spec, 'type': volume_type or _('(none)'),
-           'value': value, 'allowed': allowed})
+        reason=_unfit(volume_type, spec, value, allowed))
+
+
+def _unfit(volume_type: Optional[str], spec: str, value: object,
+           allowed: str) -> str:
+    return _('extra spec %(spec)s of volume type %(type)s is %(value)r; '
+             'allowed: %(allowed)s') % {
+        'spec': spec, 'type': volume_type or _('(none)'), 'value': value,
+        'allowed': allowed}

@@ -139,7 +139,7 @@ class CreateTest(driver_case.ReadyDriverTestCase):
                 (self.driver.create_cloned_volume, source),
                 (self.driver.create_volume_from_snapshot,
                  cinder_objects.snapshot(source))):
-            message = self.assert_raises(exception.InvalidVolumeType, create,
+            message = self.assert_raises(specs.OtherProject, create,
                                          volume, of)
             for text in ("'of-type'", "'elsewhere'",
                          'lightos:project_name'):
@@ -245,7 +245,7 @@ class FewReplicasTest(driver_case.DriverTestCase):
         with self.assertLogs('lightos_cinder.driver', 'WARNING') as logs:
             self.setup_driver()
         self.assertIn('lightos_default_num_replicas', logs.output[0])
-        with self.assertRaises(exception.InvalidVolumeType) as caught:
+        with self.assertRaises(specs.OtherProject) as caught:
             self.driver.create_volume(cinder_objects.volume())
         self.assertIn('at most 1', str(caught.exception))
         self.backend.create_volume.assert_not_called()
