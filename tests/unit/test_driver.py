@@ -141,6 +141,8 @@ class CreateTest(driver_case.ReadyDriverTestCase):
                  cinder_objects.snapshot(source))):
             message = self.assert_raises(specs.OtherProject, create,
                                          volume, of)
+            self.assertIsInstance(specs.OtherProject(reason='x'),
+                                  exception.InvalidVolumeType)
             for text in ("'of-type'", "'elsewhere'",
                          'lightos:project_name'):
                 self.assertIn(text, message)
@@ -245,7 +247,7 @@ class FewReplicasTest(driver_case.DriverTestCase):
         with self.assertLogs('lightos_cinder.driver', 'WARNING') as logs:
             self.setup_driver()
         self.assertIn('lightos_default_num_replicas', logs.output[0])
-        with self.assertRaises(specs.OtherProject) as caught:
+        with self.assertRaises(exception.InvalidVolumeType) as caught:
             self.driver.create_volume(cinder_objects.volume())
         self.assertIn('at most 1', str(caught.exception))
         self.backend.create_volume.assert_not_called()
