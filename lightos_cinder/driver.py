@@ -85,10 +85,10 @@ class LightOSVolumeDriver(management.Management, driver.VolumeDriver):
 
     def do_setup(self, context: Any) -> None:
         """Read the options and connect to the cluster; may run again."""
-        settings = options.Settings.load(self.configuration)
+        clock = polling.Clock()
+        settings = options.Settings.load(self.configuration, clock)
         if self._transport:
             self._transport.close()
-        clock = polling.Clock()
         self._settings = settings
         self._transport = transport.Transport(
             endpoints.Endpoints(settings.endpoints, clock),
@@ -113,9 +113,10 @@ class LightOSVolumeDriver(management.Management, driver.VolumeDriver):
                         self._cluster.max_replicas)
         if not self._settings.trust.any_check:
             LOG.warning('The certificate of the LightOS API service is not '
-                        'checked: the token in lightos_jwt goes to whoever '
-                        'answers. Set driver_ssl_cert_verify or '
+                        'checked: tokens go to whoever answers. Set '
+                        'driver_ssl_cert_verify or '
                         'lightos_tls_fingerprints.')
+        self._settings.credentials.review()
         if self._settings.trust.ca_file and not self._settings.trust.verify:
             LOG.warning('driver_ssl_cert_path has no effect, because '
                         'driver_ssl_cert_verify is false.')
@@ -367,6 +368,8 @@ class LightOSVolumeDriver(management.Management, driver.VolumeDriver):
 
     def _update_volume_stats(self) -> None:
         capacity, state = None, 'up'
+        # Cinder comes here every minute: in time to warn of what expires.
+        self._settings.credentials.review()
         try:
             with errors.translated():
                 # The scheduler shall not learn of trouble minutes later.

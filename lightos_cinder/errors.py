@@ -112,14 +112,22 @@ def explain(error: errors.LightOSError,
     if asked and isinstance(error, errors.ApiError):
         said.append(_('Asked for was %s') % asked)
     if isinstance(error, errors.Unauthenticated):
-        said.append(_('The cluster does not accept the token in lightos_jwt: '
-                      'it may have expired, its credential may be gone, or '
-                      'there is none.'))
-    elif isinstance(error, (errors.Forbidden, errors.NotFound)) and ref:
-        said.append(_('Check that LightOS project %s, which extra spec '
-                      'lightos:project_name of the volume type names, '
-                      'exists, and that the token in lightos_jwt has a role '
-                      'in it.') % ref.project)
+        said.append(_('The cluster does not accept the token in %s: it may '
+                      'have expired, its credential may be gone, or there '
+                      'is none.') % (error.credential or 'lightos_jwt'))
+    # To the token of a project that is gone, a cluster answers with 401.
+    if ref and isinstance(error, (errors.Unauthenticated, errors.Forbidden,
+                                  errors.NotFound)):
+        said.append(_('Check that LightOS project %(project)s, which extra '
+                      'spec lightos:project_name of the volume type names, '
+                      'exists, and that the token in %(token)s has a role '
+                      'in it.')
+                    % {'project': ref.project,
+                       'token': error.credential or 'lightos_jwt'})
+    elif isinstance(error, errors.NoToken):
+        said.append(_('Put one into lightos_jwt_dir as <project>.jwt, or '
+                      'into lightos_jwt, which serves projects without a '
+                      'file.'))
     elif isinstance(error, errors.Untrusted):
         said.append(_('Options driver_ssl_cert_verify, driver_ssl_cert_path '
                       'and lightos_tls_fingerprints say whom to trust.'))

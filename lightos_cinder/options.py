@@ -13,7 +13,6 @@
 """The options of a LightOS backend in cinder.conf."""
 
 import dataclasses
-import datetime
 import ipaddress
 import os
 import ssl
@@ -28,7 +27,9 @@ from oslo_config import types
 from lightos_cinder import acl
 from lightos_cinder.client import credentials
 from lightos_cinder.client import endpoints
+from lightos_cinder.client import polling
 from lightos_cinder.client import tls
+from lightos_cinder.client import tokens
 
 
 class _Integer(types.Integer):
@@ -78,7 +79,18 @@ OPTS = [
                type=types.String(), secret=True,
                help='JSON Web Token that authenticates this backend to the '
                     'cluster. Its roles must include administration of each '
-                    'LightOS project that a volume type names.'),
+                    'LightOS project that a volume type names, except those '
+                    'that have a file in lightos_jwt_dir.'),
+    cfg.Opt('lightos_jwt_dir',
+            type=types.String(),
+            help='Directory of files named <project>.jwt, each with the '
+                 'JSON Web Token for that LightOS project, which is used '
+                 'for no other. They are read again when they change, so '
+                 'that a token can be replaced without a restart. '
+                 'lightos_jwt serves the projects without a file, and '
+                 'calls in no project; if it is not set, the token in '
+                 'default.jwt serves those calls, or else the first valid '
+                 'one in the order of names.'),
     _SharedOpt('lightos_default_num_replicas',
                type=_Integer(min=1, max=3), default=3,
                help='Number of replicas of a volume whose volume type does '
@@ -143,16 +155,18 @@ class Settings:
     ip_acl_networks: tuple[acl.Network, ...]
 
     @classmethod
-    def load(cls, configuration: Any) -> 'Settings':
+    def load(cls, configuration: Any,
+             clock: polling.Clock = polling.Clock()) -> 'Settings':
         """Read a backend's section.
 
         :param configuration: Cinder's Configuration of the backend
+        :param clock: tells whether tokens have expired
         :raises InvalidConfigurationValue: names the option, its value
             where that is no secret, and what is allowed
         """
         return cls(
             endpoints=_endpoints(configuration),
-            credentials=_credentials(configuration),
+            credentials=_credentials(configuration, clock),
             trust=_trust(configuration),
             default_replicas=_get(configuration,
                                   'lightos_default_num_replicas'),
@@ -203,15 +217,29 @@ def _endpoints(configuration: Any) -> tuple[endpoints.Endpoint, ...]:
                  for address in addresses)
 
 
-def _credentials(configuration: Any) -> credentials.Credentials:
-    loaded = credentials.Credentials(_get(configuration, 'lightos_jwt'))
+def _credentials(configuration: Any, clock: polling.Clock
+                 ) -> credentials.Credentials:
+    text = (_get(configuration, 'lightos_jwt') or '').strip()
+    directory = _get(configuration, 'lightos_jwt_dir') or None
+    common = None
     try:
-        loaded.check(datetime.datetime.now(datetime.timezone.utc))
-    except credentials.BadToken as error:
+        if text:
+            common = tokens.Token.parse(text, 'lightos_jwt')
+            common.check(clock.wall())
+    except tokens.BadToken as error:
         # Without the value, which is a secret.
         raise exception.InvalidConfigurationValue(
             _('Configuration option lightos_jwt cannot be used: %s. A valid '
               'JSON Web Token for this cluster is needed.') % error)
+    loaded = credentials.Credentials(common, directory, clock.wall)
+    try:
+        loaded.check()
+    except (OSError, tokens.BadToken) as error:
+        raise _invalid(
+            'lightos_jwt_dir', directory,
+            _('a directory that cinder-volume may read, of files named '
+              '<project>.jwt with a valid JSON Web Token each (%s)')
+            % (getattr(error, 'strerror', None) or error))
     return loaded
 
 

@@ -13,7 +13,6 @@
 """What a volume type asks of LightOS."""
 
 import dataclasses
-import re
 import types
 from typing import Any
 from typing import Callable
@@ -25,6 +24,7 @@ from cinder import exception
 from cinder.i18n import _
 from oslo_utils import uuidutils
 
+from lightos_cinder.client import models
 from lightos_cinder import naming
 
 COMPRESSION = 'compression'
@@ -38,7 +38,6 @@ QOS_SPEC = 'qos_policy'
 MAX_REPLICAS = 3
 
 _TRUTH = {'true': True, 'false': False}
-_PROJECT_NAME = re.compile('[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -208,7 +207,7 @@ def _compression(volume_type: Optional[str], value: Optional[str],
 def _project(volume_type: Optional[str], value: Optional[str]) -> str:
     if value is None:
         return naming.DEFAULT_PROJECT
-    if not _PROJECT_NAME.fullmatch(value):
+    if not models.PROJECT_NAME.fullmatch(value):
         raise _invalid(volume_type, PROJECT, value,
                        _('1 to 63 of a-z, 0-9, "-" and ".", with a letter '
                          'or a digit at both ends'))

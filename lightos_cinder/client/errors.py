@@ -16,6 +16,7 @@
 
     LightOSError
         InvalidRequest          never sent: it cannot be put into a path
+        NoToken                 never sent: there is no token to send with it
         Unreachable             nothing was sent: no endpoint could be asked
             Untrusted           ... for the certificate is not trusted
         ReplyLost               sent, and no usable reply came back
@@ -63,6 +64,12 @@ class LightOSError(Exception):
 
 class InvalidRequest(LightOSError, ValueError):
     """The request cannot be expressed; it was not sent."""
+
+    outcome = Outcome.REFUSED
+
+
+class NoToken(LightOSError):
+    """There is no token for the request; it was not sent."""
 
     outcome = Outcome.REFUSED
 
@@ -124,6 +131,10 @@ class ApiError(LightOSError):
     """
 
     outcome = Outcome.REFUSED
+
+    #: Where the token of the request is from, and what is known to be wrong
+    #: with it; None if none was sent.
+    credential: Optional[str] = None
 
     def __init__(self, status: int, code: Optional[int], message: str,
                  method: str, path: str) -> None:

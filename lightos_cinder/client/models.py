@@ -20,6 +20,7 @@ fields are normal. A field of a wrong type counts as absent.
 import dataclasses
 import enum
 import ipaddress
+import re
 from typing import Any
 from typing import Iterable
 from typing import Mapping
@@ -28,6 +29,9 @@ JSON = Mapping[str, Any]
 
 ALLOW_ANY = 'ALLOW_ANY'
 ALLOW_NONE = 'ALLOW_NONE'
+
+#: What a project can be called (REST API facts, 5).
+PROJECT_NAME = re.compile('[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?')
 
 
 class State(enum.Enum):

@@ -10,9 +10,10 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Waiting: deadlines, the pace of repeated looks, and the clock below."""
+"""Waiting: deadlines, the pace of repeated looks, and the clocks below."""
 
 import dataclasses
+import datetime
 import random
 import time
 from typing import Any
@@ -28,11 +29,15 @@ T = TypeVar('T')
 
 
 class Clock:
-    """The monotonic clock of the operating system; tests inject another."""
+    """The clocks of the operating system; tests inject another."""
 
     def now(self) -> float:
         """Seconds since some fixed moment."""
         return time.monotonic()
+
+    def wall(self) -> datetime.datetime:
+        """The time of day, which may be set; not to measure time with."""
+        return datetime.datetime.now(datetime.timezone.utc)
 
     def sleep(self, seconds: float) -> None:
         """Let other threads, green ones too, go on for so long."""

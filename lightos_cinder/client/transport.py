@@ -30,6 +30,7 @@ from lightos_cinder.client import endpoints as api_endpoints
 from lightos_cinder.client import errors
 from lightos_cinder.client import polling
 from lightos_cinder.client import tls
+from lightos_cinder.client import tokens
 
 LOG = logging.getLogger(__name__)
 
@@ -193,13 +194,34 @@ class Transport:
 
     def _send(self, endpoint: api_endpoints.Endpoint, method: str,
               url_path: str, deadline: polling.Deadline,
-              project: Optional[str], query: Optional[Mapping[str, str]],
-              body: Optional[Mapping[str, Any]],
-              etag: Optional[str]) -> dict[str, Any]:
-        headers = {'Accept': 'application/json'}
+              project: Optional[str], *args: Any) -> dict[str, Any]:
+        """Ask one endpoint, and once more if the token was replaced.
+
+        A change may be sent again, too: a cluster that does not know who
+        asks has done nothing.
+        """
         token = self._credentials.token(project)
+        try:
+            return self._ask(endpoint, method, url_path, deadline, token,
+                             *args)
+        except errors.Unauthenticated as error:
+            another = self._credentials.another(project, token)
+            if another is None:
+                raise
+            LOG.debug('%s. It is sent again with the token in %s.', error,
+                      another.source)
+        return self._ask(endpoint, method, url_path, deadline, another,
+                         *args)
+
+    def _ask(self, endpoint: api_endpoints.Endpoint, method: str,
+             url_path: str, deadline: polling.Deadline,
+             token: Optional[tokens.Token],
+             query: Optional[Mapping[str, str]],
+             body: Optional[Mapping[str, Any]],
+             etag: Optional[str]) -> dict[str, Any]:
+        headers = {'Accept': 'application/json'}
         if token:
-            headers['Authorization'] = 'Bearer ' + token
+            headers['Authorization'] = 'Bearer ' + token.text
         if etag:
             headers['If-Match'] = etag
         # A last attempt is made at the deadline itself, and must then be
@@ -219,7 +241,11 @@ class Transport:
         LOG.debug('%s https://%s%s %s: %d in %.3f s', method, endpoint,
                   url_path, query or body or '', response.status_code,
                   self.clock.now() - began)
-        return self._read(endpoint, method, url_path, response)
+        try:
+            return self._read(endpoint, method, url_path, response)
+        except errors.ApiError as error:
+            error.credential = self._credentials.describe(token)
+            raise
 
     @staticmethod
     def _read(endpoint: api_endpoints.Endpoint, method: str, url_path: str,

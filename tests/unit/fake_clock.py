@@ -12,7 +12,12 @@
 
 """A clock whose time passes only when somebody sleeps."""
 
+import datetime
+
 from lightos_cinder.client import polling
+
+#: The time of day of its moment 0.
+EPOCH = datetime.datetime(2026, 6, 1, tzinfo=datetime.timezone.utc)
 
 #: Pauses after which something is taken to go on for ever.
 _ENDLESS = 5000
@@ -27,6 +32,9 @@ class FakeClock(polling.Clock):
 
     def now(self):
         return self._now
+
+    def wall(self):
+        return EPOCH + datetime.timedelta(seconds=self._now)
 
     def sleep(self, seconds):
         if seconds < 0:

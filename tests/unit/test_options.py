@@ -103,7 +103,7 @@ class LoadTest(SettingsTestCase):
         self.assertEqual((endpoints.Endpoint('10.0.0.1', 8443),
                           endpoints.Endpoint('fd00::1', 8443)),
                          settings.endpoints)
-        self.assertEqual(text, settings.credentials.token('default'))
+        self.assertEqual(text, settings.credentials.token('default').text)
         self.assertEqual(frozenset({FINGERPRINT}),
                          settings.trust.fingerprints)
         self.assertEqual((2, True, False, 7, 70), (

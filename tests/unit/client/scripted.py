@@ -30,6 +30,7 @@ from lightos_cinder.client import credentials
 from lightos_cinder.client import endpoints
 from lightos_cinder.client import polling
 from lightos_cinder.client import tls
+from lightos_cinder.client import tokens
 from lightos_cinder.client import transport
 from tests.unit import fake_clock
 
@@ -186,13 +187,16 @@ class TransportTestCase(unittest.TestCase):
         self.deadline = polling.Deadline(self.clock, 100)
         self.transport = self.make()
 
-    def make(self, token=TOKEN, trust=tls.Trust(), **options):
+    def make(self, token=TOKEN, trust=tls.Trust(), directory=None,
+             **options):
+        common = tokens.Token(token, 'lightos_jwt') if token else None
         with mock.patch.object(random, 'choice', lambda known: known[0]):
             known = endpoints.Endpoints(self.seeds, self.clock)
         with mock.patch.object(tls, 'Adapter',
                                lambda trust, pool_size: self.adapter):
             return transport.Transport(
-                known, credentials.Credentials(token), trust, self.clock,
+                known, credentials.Credentials(
+                    common, directory, self.clock.wall), trust, self.clock,
                 request_timeout=30, user_agent='lightos-cinder/test',
                 **options)
 

@@ -237,7 +237,8 @@ class OutcomeTest(HandshakeTestCase):
         clock = fake_clock.FakeClock()
         sender = transport.Transport(
             endpoints.Endpoints([endpoints.Endpoint.parse(url[8:-1])], clock),
-            credentials.Credentials(None), self.trust, clock, **options)
+            credentials.Credentials(None, None, clock.wall), self.trust,
+            clock, **options)
         self.addCleanup(sender.close)
         sender.request('POST', '/x', deadline=polling.Deadline(clock, 0))
         return received

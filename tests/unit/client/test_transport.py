@@ -279,6 +279,16 @@ class SecretsTest(scripted.TransportTestCase):
         for part in scripted.TOKEN.split('.'):
             self.assertNotIn(part, said)
 
+    def test_where_the_token_is_from_is_told(self):
+        self.adapter.tell(scripted.A, Reply(403))
+        with self.assertRaises(errors.Forbidden) as caught:
+            self.request()
+        self.assertEqual('lightos_jwt', caught.exception.credential)
+        self.transport = self.make(token=None)
+        with self.assertRaises(errors.Forbidden) as caught:
+            self.request()
+        self.assertIsNone(caught.exception.credential)
+
     def test_a_token_that_cannot_be_sent_is_not_told_either(self):
         self.transport = self.make(
             token=scripted.TOKEN.replace('.', '.\n', 1))
