@@ -231,7 +231,7 @@ def _credentials(configuration: Any, clock: polling.Clock
         raise exception.InvalidConfigurationValue(
             _('Configuration option lightos_jwt cannot be used: %s. A valid '
               'JSON Web Token for this cluster is needed.') % error)
-    loaded = credentials.Credentials(common, directory, clock.wall)
+    loaded = credentials.Credentials(common, directory, clock)
     try:
         loaded.check()
     except (OSError, tokens.BadToken) as error:

@@ -17,12 +17,12 @@ import logging
 import os
 import stat
 import threading
-from typing import Callable
 from typing import Iterable
 from typing import Optional
 
 from lightos_cinder.client import errors
 from lightos_cinder.client import models
+from lightos_cinder.client import polling
 from lightos_cinder.client import tokens
 
 LOG = logging.getLogger(__name__)
@@ -57,15 +57,14 @@ class Credentials:
         asks for none
     :param directory: with files named ``<project>.jwt``; each is read when
         it changes
-    :param now: tells the time of day
+    :param clock: tells the time of day
     """
 
     def __init__(self, common: Optional[tokens.Token],
-                 directory: Optional[str],
-                 now: Callable[[], datetime.datetime]) -> None:
+                 directory: Optional[str], clock: polling.Clock) -> None:
         self._common = common
         self._directory = directory
-        self._now = now
+        self._clock = clock
         self._lock = threading.Lock()
         self._files: dict[str, tokens.TokenFile] = {}
         # What operators were told, by what it was about.
@@ -86,7 +85,7 @@ class Credentials:
         """
         if self._directory is None:
             return
-        now = self._now()
+        now = self._clock.wall()
         with self._lock:
             files = self._read_all(_split(os.listdir(self._directory))[0])
         for file in files:
@@ -132,7 +131,7 @@ class Credentials:
         if token is None:
             return None
         with self._lock:
-            wrong = [token.fault(self._now())] + [
+            wrong = [token.fault(self._clock.wall())] + [
                 'the file cannot be used any more: %s' % file.trouble
                 for file in self._files.values()
                 if file.path == token.source and file.trouble]
@@ -152,7 +151,7 @@ class Credentials:
                 self._review_token(token)
 
     def _review_token(self, token: tokens.Token) -> None:
-        now = self._now()
+        now = self._clock.wall()
         fault = token.fault(now)
         if fault:
             if self._tell(('token', token.source), (token, fault)):
@@ -219,7 +218,7 @@ class Credentials:
 
     def _choose_any(self, anew: bool) -> tokens.Token:
         assert self._directory is not None
-        now = self._now()
+        now = self._clock.wall()
         try:
             projects: Iterable[str] = _split(os.listdir(self._directory))[0]
         except OSError:

@@ -10,6 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import logging
 import socket
 import threading
 from unittest import mock
@@ -20,11 +21,13 @@ import requests
 
 from lightos_cinder.client import errors as client_errors
 from lightos_cinder.client import models
+from lightos_cinder.client import polling
 from lightos_cinder.client import transport
 from lightos_cinder import connection
 from lightos_cinder import driver
 from lightos_cinder import options
 from tests.unit import cinder_objects
+from tests.unit.client import token_files
 from tests.unit import driver_case
 from tests.unit import fake_cluster
 
@@ -131,8 +134,8 @@ class SetupTest(driver_case.DriverTestCase):
 
 class CheckTest(driver_case.DriverTestCase):
 
-    def warnings(self):
-        with self.assertLogs('lightos_cinder.driver', 'INFO') as logs:
+    def warnings(self, logger='lightos_cinder.driver'):
+        with self.assertLogs(logger, 'INFO') as logs:
             self.setup_driver()
         self.assertNotIn(driver_case.TOKEN, '\n'.join(logs.output))
         return [line for line in logs.output if line.startswith('WARNING')]
@@ -154,6 +157,14 @@ class CheckTest(driver_case.DriverTestCase):
         warnings = self.warnings()
         self.assertEqual(1, len(warnings))
         for text in ('driver_ssl_cert_path', 'driver_ssl_cert_verify'):
+            self.assertIn(text, warnings[0])
+
+    def test_a_token_that_will_expire(self):
+        self.set(lightos_jwt=token_files.token(
+            'cinder', token_files.moment(polling.Clock().wall(), 3)))
+        warnings = self.warnings('lightos_cinder')
+        self.assertEqual(1, len(warnings))
+        for text in ('lightos_jwt', 'expires at'):
             self.assertIn(text, warnings[0])
 
     def test_a_host_that_cannot_attach_volumes_itself(self):
@@ -199,6 +210,25 @@ class StatsTest(driver_case.ReadyDriverTestCase):
         self.assertEqual(('unknown', 'unknown', 'up'), (
             stats['total_capacity_gb'], stats['free_capacity_gb'],
             stats['backend_state']))
+
+    def test_a_token_is_noticed_as_it_comes_to_expire(self):
+        """Once, and not every minute."""
+        now = polling.Clock().wall()
+        self.set(lightos_jwt=token_files.token(
+            'cinder', token_files.moment(now, 30)))
+        self.setup_driver()
+        for days, said in ((22, []), (24, ['WARNING']), (25, []),
+                           (31, ['ERROR']), (32, [])):
+            with mock.patch.object(
+                    polling.Clock, 'wall', autospec=True,
+                    return_value=token_files.moment(now, days)):
+                with self.assertLogs('lightos_cinder') as logs:
+                    logging.getLogger('lightos_cinder').info('begin')
+                    self.driver.get_volume_stats(refresh=True)
+            self.assertEqual(said, [line.levelname
+                                    for line in logs.records[1:]])
+            for line in logs.records[1:]:
+                self.assertIn('lightos_jwt', line.getMessage())
 
     @ddt.data('cluster_info', 'capacity')
     def test_a_cluster_that_does_not_answer_is_down(self, call):

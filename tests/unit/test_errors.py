@@ -89,6 +89,7 @@ class TranslatedTest(unittest.TestCase):
         client_errors.ReplyLost('PUT', '/x', '10.0.0.1:443', 'reset'),
         client_errors.DeadlineExceeded('it to be done'),
         client_errors.InvalidRequest('no such path'),
+        client_errors.NoToken('there is no token'),
         errors.Different('it is not as asked'),
         errors.Failed('it was never created'),
         errors.NotSettled('it is Updating'),
@@ -109,12 +110,31 @@ class ExplainTest(unittest.TestCase):
         self.assertIn('lightos_jwt', text)
         self.assertIn('expired', text)
 
-    @ddt.data((client_errors.Forbidden, 403), (client_errors.NotFound, 404))
+    @ddt.data((client_errors.Forbidden, 403), (client_errors.NotFound, 404),
+              (client_errors.Unauthenticated, 401))
     @ddt.unpack
     def test_a_project_that_may_not_exist(self, kind, status):
         text = errors.explain(refusal(kind, status), VOLUME)
         for word in ('LightOS project tenant', 'lightos:project_name',
-                     'role'):
+                     'role', 'token in lightos_jwt has'):
+            self.assertIn(word, text)
+
+    @ddt.data((client_errors.Forbidden, 403), (client_errors.NotFound, 404),
+              (client_errors.Unauthenticated, 401))
+    @ddt.unpack
+    def test_the_file_that_the_token_is_in(self, kind, status):
+        error = refusal(kind, status)
+        error.credential = '/tokens/tenant.jwt (it expired at noon)'
+        text = errors.explain(error, VOLUME, SPEC)
+        self.assertIn('token in /tokens/tenant.jwt (it expired at noon)',
+                      text)
+        self.assertNotIn('lightos_jwt', text)
+
+    def test_a_project_that_no_token_is_for(self):
+        text = errors.explain(client_errors.NoToken(
+            'there is no token for LightOS project tenant'), VOLUME, SPEC)
+        for word in ('LightOS project tenant', 'lightos_jwt_dir',
+                     '<project>.jwt'):
             self.assertIn(word, text)
 
     def test_a_certificate_that_is_not_trusted(self):

@@ -28,6 +28,8 @@ from lightos_cinder.client import endpoints
 from lightos_cinder.client import tls
 from lightos_cinder import options
 from tests.unit.client import loopback
+from tests.unit.client import token_files
+from tests.unit import fake_clock
 
 BACKEND = 'lightstack'
 FINGERPRINT = '0123456789abcdef' * 4
@@ -237,6 +239,101 @@ class BesideTheOtherDriverTest(SettingsTestCase):
             self.conf([], project='cinder', default_config_files=[file.name])
             self.assert_refused('lightos_api_service_timeout', value,
                                 'seconds')
+
+
+class TokenDirectoryTest(SettingsTestCase):
+
+    def setUp(self):
+        super().setUp()
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+        token_files.keep_quiet(self)
+
+    def put(self, project, text):
+        return token_files.put(self.folder, project, text)
+
+    def test_a_token_for_each_project(self):
+        self.put('gold', token(1) + '\n')
+        self.put('silver', token(2))
+        loaded = self.load(lightos_jwt_dir=self.folder).credentials
+        self.assertEqual((token(1), token(2), token(1)), tuple(
+            loaded.token(project).text for project
+            in ('gold', 'silver', None)))
+
+    def test_both_options_go_together(self):
+        self.put('gold', token(1))
+        loaded = self.load(lightos_jwt_dir=self.folder,
+                           lightos_jwt=token(2)).credentials
+        self.assertEqual((token(1), token(2), token(2)), tuple(
+            loaded.token(project).text for project
+            in ('gold', 'silver', None)))
+
+    def test_an_empty_directory_beside_a_token(self):
+        self.load(lightos_jwt_dir=self.folder, lightos_jwt=token(1))
+
+    def test_an_empty_option_is_none(self):
+        self.assertIsNone(self.load(
+            lightos_jwt_dir='').credentials.token('gold'))
+
+    def test_an_empty_directory_and_no_token(self):
+        os.mkdir(os.path.join(self.folder, 'gold'))
+        self.assert_refused('lightos_jwt_dir', self.folder, '<project>.jwt',
+                            'no file', lightos_jwt_dir=self.folder)
+
+    def test_a_directory_that_is_not_there(self):
+        missing = os.path.join(self.folder, 'missing')
+        for text in (None, token(1)):
+            self.assert_refused('lightos_jwt_dir', missing, 'directory',
+                                'No such file', lightos_jwt_dir=missing,
+                                lightos_jwt=text)
+
+    def test_a_file_instead_of_the_directory(self):
+        path = self.put('gold', token(1))
+        self.assert_refused('lightos_jwt_dir', path, 'Not a directory',
+                            lightos_jwt_dir=path)
+
+    def test_a_directory_that_may_not_be_read(self):
+        with mock.patch('os.listdir', autospec=True,
+                        side_effect=PermissionError(13, 'No such luck')):
+            self.assert_refused('lightos_jwt_dir', self.folder,
+                                'No such luck',
+                                lightos_jwt_dir=self.folder)
+
+    def test_a_file_that_is_no_token(self):
+        self.put('gold', token(1))
+        path = self.put('silver', 'not to be shown')
+        message = self.assert_refused('lightos_jwt_dir', path,
+                                      'JSON Web Token',
+                                      lightos_jwt_dir=self.folder)
+        self.assertNotIn('not to be shown', message)
+
+    def test_expired_tokens_only(self):
+        """Defect 31: told at the start and not met as time-outs."""
+        path = self.put('gold', token(-1))
+        message = self.assert_refused('lightos_jwt_dir', path, 'expired at',
+                                      lightos_jwt_dir=self.folder)
+        self.assertNotIn(token(-1), message)
+
+    def test_what_is_wrong_with_the_other_option_is_told_as_that(self):
+        self.put('gold', token(1))
+        message = self.assert_refused('lightos_jwt cannot be used', 'expired',
+                                      lightos_jwt_dir=self.folder,
+                                      lightos_jwt=token(-1))
+        self.assertNotIn('lightos_jwt_dir', message)
+
+    def test_the_clock_is_the_one_given(self):
+        clock = fake_clock.FakeClock()
+        clock.advance((NOW - clock.wall()).total_seconds() + 2 * 3600)
+        self.set(lightos_jwt=token(1))
+        options.Settings.load(self.configuration)
+        self.assertRaises(exception.InvalidConfigurationValue,
+                          options.Settings.load, self.configuration, clock)
+
+    def test_settings_are_shown_without_tokens(self):
+        self.put('gold', token(1))
+        self.assertNotIn(token(1), repr(self.load(
+            lightos_jwt_dir=self.folder)))
 
 
 class TrustTest(SettingsTestCase):

@@ -196,7 +196,7 @@ class TransportTestCase(unittest.TestCase):
                                lambda trust, pool_size: self.adapter):
             return transport.Transport(
                 known, credentials.Credentials(
-                    common, directory, self.clock.wall), trust, self.clock,
+                    common, directory, self.clock), trust, self.clock,
                 request_timeout=30, user_agent='lightos-cinder/test',
                 **options)
 

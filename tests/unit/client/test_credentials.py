@@ -21,8 +21,8 @@ import ddt
 from lightos_cinder.client import credentials
 from lightos_cinder.client import errors
 from lightos_cinder.client import tokens
-from tests.unit import fake_clock
 from tests.unit.client import token_files
+from tests.unit import fake_clock
 
 
 class CredentialsTestCase(unittest.TestCase):
@@ -33,6 +33,7 @@ class CredentialsTestCase(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = folder.name
+        token_files.keep_quiet(self)
 
     def text(self, owner, days=20):
         """A token that expires in so many days."""
@@ -51,7 +52,7 @@ class CredentialsTestCase(unittest.TestCase):
         if common:
             common = tokens.Token.parse(common, 'lightos_jwt')
         return credentials.Credentials(
-            common, self.folder if directory else None, self.clock.wall)
+            common, self.folder if directory else None, self.clock)
 
     def assert_no_token(self, held, project, *texts):
         with self.assertRaises(errors.NoToken) as caught:
@@ -243,8 +244,8 @@ class NoProjectTest(CredentialsTestCase):
         self.put('gold')
         held = self.make()
         held.token(None)
-        with mock.patch('os.listdir', side_effect=PermissionError(
-                13, 'Permission denied')):
+        with mock.patch('os.listdir', autospec=True,
+                        side_effect=PermissionError(13, 'No such luck')):
             self.assertEqual('gold.jwt', self.chosen(held))
 
 
@@ -257,7 +258,8 @@ class RefusedTest(CredentialsTestCase):
         refused = held.token('gold')
         status = os.stat(path)
         self.put('gold', owner='new')
-        with mock.patch('os.stat', return_value=status):
+        with mock.patch('os.stat', autospec=True,
+                        return_value=status):
             self.assertEqual(refused, held.token('gold'))
             self.assertEqual(self.text('new'),
                              held.another('gold', refused).text)
@@ -458,12 +460,12 @@ class ReviewTest(CredentialsTestCase):
         self.put('gold', days=1)
         held = self.make()
         self.review(held)
-        with mock.patch('os.listdir', side_effect=PermissionError(
-                13, 'Permission denied')):
+        with mock.patch('os.listdir', autospec=True,
+                        side_effect=PermissionError(13, 'No such luck')):
             said = self.review(held)
             self.assertEqual(1, len(said))
             self.assertIn(self.folder, said[0])
-            self.assertIn('Permission denied', said[0])
+            self.assertIn('No such luck', said[0])
             self.assertEqual(self.text('gold', 1), held.token('gold').text)
         self.assert_quiet(held)
 

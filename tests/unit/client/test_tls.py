@@ -237,7 +237,7 @@ class OutcomeTest(HandshakeTestCase):
         clock = fake_clock.FakeClock()
         sender = transport.Transport(
             endpoints.Endpoints([endpoints.Endpoint.parse(url[8:-1])], clock),
-            credentials.Credentials(None, None, clock.wall), self.trust,
+            credentials.Credentials(None, None, clock), self.trust,
             clock, **options)
         self.addCleanup(sender.close)
         sender.request('POST', '/x', deadline=polling.Deadline(clock, 0))

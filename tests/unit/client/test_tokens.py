@@ -169,7 +169,7 @@ class TokenFileTest(unittest.TestCase):
     def test_is_not_read_unless_it_changed(self):
         self.put(token())
         self.read()
-        with mock.patch('builtins.open') as opened:
+        with mock.patch('builtins.open', autospec=True) as opened:
             self.assertEqual(token(), self.read())
             opened.assert_not_called()
 
@@ -181,7 +181,8 @@ class TokenFileTest(unittest.TestCase):
         status = os.stat(self.path)
         with open(self.path, 'w') as file:
             file.write(token(jti='2'))
-        with mock.patch('os.stat', return_value=status):
+        with mock.patch('os.stat', autospec=True,
+                        return_value=status):
             self.assertEqual(token(jti='1'), self.read())
             self.assertEqual(token(jti='2'), self.read(anew=True))
         self.assertFalse(self.file.refused)
@@ -223,11 +224,11 @@ class TokenFileTest(unittest.TestCase):
         self.put(token(jti='1'))
         self.read()
         self.put(token(jti='2'))
-        with mock.patch('builtins.open', side_effect=PermissionError(
-                13, 'Permission denied')):
+        with mock.patch('builtins.open', autospec=True,
+                        side_effect=PermissionError(13, 'No such luck')):
             text, warning = self.read_with_warning()
         self.assertEqual(token(jti='1'), text)
-        self.assertIn('Permission denied', warning)
+        self.assertIn('No such luck', warning)
         # Permissions may change and nothing else.
         self.assertEqual(token(jti='2'), self.read())
 

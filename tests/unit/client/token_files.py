@@ -13,7 +13,9 @@
 """Token files of a directory, for tests."""
 
 import datetime
+import logging
 import os
+from unittest import mock
 import uuid
 
 import jwt
@@ -56,6 +58,16 @@ def write(target, text):
     with open(target, 'w') as file:
         file.write(text)
     os.utime(target, ns=(before, before + 10 ** 9))
+
+
+def keep_quiet(test):
+    """What is logged is asked for, not read off the terminal."""
+    logger = logging.getLogger('lightos_cinder')
+    for name, value in (('propagate', False),
+                        ('handlers', [logging.NullHandler()])):
+        patcher = mock.patch.object(logger, name, value)
+        patcher.start()
+        test.addCleanup(patcher.stop)
 
 
 def moment(now, days):
