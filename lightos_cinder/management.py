@@ -211,10 +211,13 @@ class Management:
             with errors.translated():
                 try:
                     yield from listing(project)
-                except (client_errors.Forbidden,
+                except (client_errors.NoToken, client_errors.Forbidden,
+                        client_errors.Unauthenticated,
                         client_errors.NotFound) as error:
+                    # One tenant's trouble is not that of the others.
                     LOG.warning('LightOS project %s is left out of what can '
-                                'be managed: %s', project, error)
+                                'be managed: %s', project,
+                                errors.explain(error))
 
 
 def _provider_id(found: Any) -> str:
