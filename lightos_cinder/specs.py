@@ -135,7 +135,7 @@ class OtherProject(exception.InvalidVolumeType, NotImplementedError):
 
 def other_project(spec: VolumeSpec, source: str) -> OtherProject:
     """The error for a source that lives in another project."""
-    return OtherProject(reason=_unfit(
+    return OtherProject(reason=_unfit(  # type: ignore[call-arg]
         spec.volume_type, PROJECT, spec.project,
         _('%r, the project of the source; a volume in another project '
           'cannot share its data') % source))
