@@ -219,6 +219,15 @@ class ObjectsTestCase(DropInTestCase):
         self.driver.delete_volume(volume)
         self.assertEqual([], self.names())
 
+    def test_a_volume_without_type(self):
+        volume = self.created(None)
+        self.use('theirs')
+        self.driver.extend_volume(volume, 2)
+        self.assertEqual(str(2 * base.GIB),
+                         self.on_cluster(volume, 'default')['size'])
+        self.driver.delete_volume(volume)
+        self.assertEqual([], self.names())
+
     @ddt.data(*MOVES)
     @ddt.unpack
     def test_a_creation_that_the_other_began_is_finished(self, maker, heir):
@@ -351,6 +360,21 @@ class ConnectionsTestCase(DropInTestCase):
                          self.acls(volume))
         self.driver.delete_volume(volume)
         self.assertEqual([], self.names())
+
+
+class Ipv6TestCase(DropInTestCase):
+
+    ipv6 = True
+
+    def test_hosts_are_told_the_same(self):
+        told = []
+        for which in ('theirs', 'ours'):
+            self.use(which)
+            volume = self.created(base.BRONZE)
+            told.append(self.connected(volume, base.connector()))
+            del told[-1]['data']['uuid']
+        self.assertEqual(*told)
+        self.assertEqual({'::1'}, set(told[0]['data']['lightos_nodes']))
 
 
 class BackendTestCase(DropInTestCase):
