@@ -33,6 +33,7 @@ from oslo_utils import timeutils
 
 from lightos_cinder import options
 from tests.functional import base
+from tests.functional import database
 
 # It logs each request, and each look that was one too early.
 inside_cinder.LOG.logger.addHandler(logging.NullHandler())
@@ -358,6 +359,32 @@ class ConnectionsTestCase(DropInTestCase):
         self.driver.terminate_connection(volume, None, force=True)
         self.assertEqual((['ALLOW_NONE'], ['ALLOW_NONE']),
                          self.acls(volume))
+        self.driver.delete_volume(volume)
+        self.assertEqual([], self.names())
+
+
+class ManagedTestCase(DropInTestCase, database.DatabaseTestCase):
+    """What only ours can do leaves nothing that theirs cannot go on with."""
+
+    def test_a_volume_that_ours_has_managed_and_reverted(self):
+        self.ask('POST', 'projects/%s/volumes' % base.PROJECT, {
+            'name': 'crm-data', 'size': str(base.GIB), 'replicaCount': 3,
+            'compression': 'true', 'acl': {'values': ['ALLOW_NONE']}})
+        volume = self.record(self.type('gold', base.GOLD))
+        volume = self.save(volume, dict(self.driver.manage_existing(
+            volume, {'source-name': 'crm-data'}), size=1))
+        snapshot = self.record_snapshot(volume)
+        snapshot = self.save(snapshot, self.driver.create_snapshot(snapshot))
+        self.driver.revert_to_snapshot(self.context, volume, snapshot)
+        # Its IP ACL was open to anybody, which theirs cannot narrow.
+        self.driver.initialize_connection(volume, base.connector())
+        self.driver.terminate_connection(volume, base.connector())
+        self.use('theirs')
+        self.driver.initialize_connection(volume, base.connector())
+        self.assertEqual(([nqn(1)], ips(1)), self.acls(volume))
+        self.driver.terminate_connection(volume, base.connector())
+        self.driver.extend_volume(volume, 2)
+        self.driver.delete_snapshot(snapshot)
         self.driver.delete_volume(volume)
         self.assertEqual([], self.names())
 
