@@ -22,6 +22,7 @@ from cinder import objects
 import ddt
 
 from lightos_cinder import connection
+from lightos_cinder import records
 from tests.functional import base
 
 
@@ -276,7 +277,7 @@ class AttachTestCase(base.DriverTestCase):
         with futures.ThreadPoolExecutor() as pool:
             # By two services on two controllers, which share no lock.
             slow = pool.submit(self.driver._backend.grant,
-                               self.driver._volume_ref(volume),
+                               records.volume_ref(volume),
                                connection.host_of(base.connector(1)), [])
             while not self._hits(fault):
                 pass
@@ -407,6 +408,7 @@ class DetachTestCase(base.DriverTestCase):
         for provider_id in (made.provider_id, None):
             volume = objects.Volume(
                 tenant, id=made.id, _name_id=None, volume_type_id='gold',
+                migration_status=None, provider_location=None,
                 provider_id=provider_id)
             self.attach(volume, base.connector())
             self.driver.initialize_connection(made, base.connector())
