@@ -20,6 +20,7 @@ ALLOW_ANY and ALLOW_NONE (REST API facts, 2.10).
 import dataclasses
 import ipaddress
 from typing import Iterable
+from typing import Iterator
 from typing import Sequence
 from typing import Union
 
@@ -31,6 +32,7 @@ MAX_ADDRESSES = 16
 _ANY = frozenset({models.ALLOW_ANY})
 _NONE = frozenset({models.ALLOW_NONE})
 
+_Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 
 
@@ -51,7 +53,8 @@ class Host:
     """A host as its volumes see it.
 
     :param nqn: its identity
-    :param addresses: from which it may come, as :func:`usable` made them
+    :param addresses: from which it may come, as :func:`usable` or
+        :func:`every` made them
     """
 
     nqn: str
@@ -85,7 +88,22 @@ def usable(addresses: Iterable[str],
 
     :param networks: if any are given, the only ones to keep
     """
-    kept = set()
+    return frozenset(
+        str(address) for address in _read(addresses)
+        if not (address.is_loopback or address.is_link_local
+                or address.is_unspecified or address.is_multicast)
+        and (not networks or any(address in one for one in networks)))
+
+
+def every(addresses: Iterable[str]) -> frozenset[str]:
+    """All the addresses of a host, those of no use among them.
+
+    The driver inside Cinder lets a host in by all that it reports.
+    """
+    return frozenset(map(str, _read(addresses)))
+
+
+def _read(addresses: Iterable[str]) -> Iterator[_Address]:
     for text in addresses:
         try:
             address = ipaddress.ip_address(str(text).split('%')[0])
@@ -93,13 +111,7 @@ def usable(addresses: Iterable[str],
             continue
         if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
             address = address.ipv4_mapped
-        if (address.is_loopback or address.is_link_local
-                or address.is_unspecified or address.is_multicast):
-            continue
-        if networks and not any(address in network for network in networks):
-            continue
-        kept.add(str(address))
-    return frozenset(kept)
+        yield address
 
 
 def grant(access: Access, host: Host, others: Iterable[Host],

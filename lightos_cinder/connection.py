@@ -69,6 +69,16 @@ def host_of(connector: Mapping[str, Any],
                     acl.usable(connector.get('host_ips') or (), networks))
 
 
+def as_told(connector: Mapping[str, Any]) -> acl.Host:
+    """The same with every address, for a host that may have got in by it.
+
+    That was before lightos_ipacl_networks was set, or by the driver inside
+    Cinder.
+    """
+    return acl.Host(connector['nqn'],
+                    acl.every(connector.get('host_ips') or ()))
+
+
 def shares_host(connector: Mapping[str, Any],
                 attached: Iterable[Mapping[str, Any]]) -> bool:
     """Whether another attachment of the volume is on the same host.

@@ -342,10 +342,10 @@ class LightOSVolumeDriver(management.Management, driver.VolumeDriver):
                              connector['nqn'])
                     return True
                 else:
-                    # With all addresses: some may have been let in before
-                    # lightos_ipacl_networks was set.
-                    self._backend.revoke(ref, connection.host_of(connector),
-                                         records.attached(volume))
+                    self._backend.revoke(
+                        ref, connection.as_told(connector),
+                        [connection.as_told(attached)
+                         for attached in records.connectors(volume)])
         except exception.VolumeNotFound:
             LOG.warning('Volume %s is not on the cluster any more; there is '
                         'no access to end.', volume.id)

@@ -98,9 +98,9 @@ def connectors(volume: Any) -> list[Mapping[str, Any]]:
             if attachment.connector and attachment.connector.get('nqn')]
 
 
-def attached(volume: Any, networks: Sequence[acl.Network] = ()
+def attached(volume: Any, networks: Sequence[acl.Network]
              ) -> list[acl.Host]:
-    """The hosts that a volume is attached to."""
+    """The hosts that a volume is attached to, as they would be let in."""
     return [connection.host_of(connector, networks)
             for connector in connectors(volume)]
 

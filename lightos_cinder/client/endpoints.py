@@ -23,6 +23,7 @@ from typing import Iterable
 from typing import Optional
 from typing import Sequence
 
+from lightos_cinder.client import models
 from lightos_cinder.client import polling
 
 
@@ -35,6 +36,10 @@ class Endpoint:
 
     host: str
     port: int
+
+    def __post_init__(self) -> None:
+        # However an operator writes it, the cluster writes it in one way.
+        object.__setattr__(self, 'host', models.address(self.host))
 
     @classmethod
     def parse(cls, text: str) -> 'Endpoint':

@@ -101,7 +101,7 @@ class Volume:
             # No ACL at all is nobody, no IP ACL at all is anywhere
             # (REST API facts, 2.4 and 2.10).
             acl=_values(json, 'acl') or frozenset({ALLOW_NONE}),
-            ip_acl=(frozenset(map(_address, _values(json, 'IPAcl')))
+            ip_acl=(frozenset(map(address, _values(json, 'IPAcl')))
                     or frozenset({ALLOW_ANY})),
             etag=_text(json, 'ETag'),
             source_snapshot_uuid=_text(json, 'sourceSnapshotUUID'),
@@ -248,6 +248,17 @@ class Node:
                    nvme_endpoint=_text(json, 'nvmeEndpoint'))
 
 
+def address(text: str) -> str:
+    """Spell an IP address in the one way in which it can be compared.
+
+    :param text: an address, or something else, which is returned as it is
+    """
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return text
+
+
 def _text(json: JSON, key: str) -> str:
     value = json.get(key)
     return value if isinstance(value, str) else ''
@@ -273,14 +284,6 @@ def _texts(json: JSON, key: str) -> tuple[str, ...]:
     if not isinstance(value, list):
         return ()
     return tuple(item for item in value if isinstance(item, str))
-
-
-def _address(text: str) -> str:
-    """One spelling of an address, so that it can be compared."""
-    try:
-        return str(ipaddress.ip_address(text))
-    except ValueError:
-        return text
 
 
 def _values(json: JSON, key: str) -> frozenset[str]:

@@ -155,6 +155,12 @@ class Cluster:
         self.later(node, 'node', finish)
         self.advance()
 
+    def replace_node(self, index: int, address: str) -> None:
+        """Name another address for a node from now on."""
+        self.addresses[index] = address
+        self.nodes.replace(index, address)
+        self.etag += 1
+
     # Cluster-wide answers
 
     def info(self) -> dict[str, Any]:

@@ -45,8 +45,9 @@ Settings = settings_module.Settings
 METHODS = (
     'add_fault', 'advance', 'clear_faults', 'clear_records', 'complaints',
     'connections', 'create_project', 'edit_snapshot', 'edit_volume',
-    'endpoint', 'faults', 'fill', 'node', 'requests', 'reset',
-    'set_settings', 'settings_in_force', 'snapshots', 'token', 'volumes')
+    'endpoint', 'faults', 'fill', 'install_certificate', 'node',
+    'replace_node', 'requests', 'reset', 'set_settings',
+    'settings_in_force', 'snapshots', 'token', 'volumes')
 
 #: What it knows from the start.
 FACTS = ('addresses', 'port', 'endpoints', 'certificate', 'fingerprint',
@@ -74,6 +75,9 @@ class Emulator:
         self._records = records.Records(self._settings.record_limit)
         self._app = app.App(self._cluster, self._faults, self._records)
         self._nodes: list[server.Node] = []
+        self._context: Optional[ssl.SSLContext] = None
+        self._installed = False
+        self._replaced = 0
         self._folder: Optional[tempfile.TemporaryDirectory[str]] = None
 
     @property
@@ -101,13 +105,13 @@ class Emulator:
         with open(os.open(key_path, os.O_WRONLY | os.O_CREAT, 0o600),
                   'wb') as file:
             file.write(key)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self.certificate, key_path)
+        self._context = _context(self.certificate, key_path)
         self._install()
         self.admin_token = self.token(
             'system', role='cluster-admin', lifetime=_MONTH)
         self._nodes = [
-            server.Node(index, address, self._app, context, self._settings)
+            server.Node(index, address, self._app, self._context,
+                        self._settings)
             for index, address in enumerate(self.addresses)]
         try:
             self.port = server.start_all(
@@ -134,7 +138,8 @@ class Emulator:
             Settings, Mapping[str, Any], None] = None) -> None:
         """An empty cluster with the settings given, or the first ones.
 
-        Faults are gone, endpoints and nodes are up, nothing is recorded.
+        Faults are gone, endpoints and nodes are up and where they were,
+        with the certificate of the start, and nothing is recorded.
         """
         if settings is None:
             changed = self._settings
@@ -145,10 +150,20 @@ class Emulator:
         for name in settings_module.STRUCTURAL:
             changed = changed.replace(**{name: getattr(self._settings, name)})
         self._faults.clear()
+        moved = [node for node, address, first in zip(
+            self._nodes, self._cluster.addresses, self.addresses)
+            if address != first]
         with self._cluster.lock:
             self._cluster.settings = changed
+            self._cluster.addresses[:] = self.addresses
             self._cluster.clear()
             self._install()
+        self._replaced = 0
+        for node in moved:
+            node.restart(self.addresses[node.index])
+        if self._installed and self._context:
+            server.restart_all(self._nodes, self._context)
+            self._installed = False
         for node in self._nodes:
             node.set_mode('up')
         self.clear_records()
@@ -290,6 +305,35 @@ class Emulator:
             self._cluster.advance()
             self._cluster.set_node(index, state)
 
+    def replace_node(self, index: int) -> str:
+        """Let a new server take the place of one, at a new address.
+
+        The old address answers no more. `addresses` and `endpoints` stay
+        those of the start.
+
+        :returns: the new address
+        """
+        if self._settings.ipv6:
+            raise ValueError('there is one IPv6 loopback address only')
+        self._replaced += 1
+        address = '%s.%d' % (self._settings.address_base,
+                             self._settings.nodes + self._replaced)
+        self._nodes[index].restart(address)
+        with self._cluster.lock:
+            self._cluster.replace_node(index, address)
+        return address
+
+    def install_certificate(self, certificate: str, key: str) -> None:
+        """Present another certificate from now on.
+
+        `certificate` and `fingerprint` stay those of the start.
+
+        :param certificate: path of a PEM file, which may hold a chain
+        :param key: path of its PEM key
+        """
+        server.restart_all(self._nodes, _context(certificate, key))
+        self._installed = True
+
     # Records
 
     def requests(self) -> list[dict[str, Any]]:
@@ -310,3 +354,9 @@ class Emulator:
         self._records.clear()
         for node in self._nodes:
             node.connections = 0
+
+
+def _context(certificate: str, key: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    return context

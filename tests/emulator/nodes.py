@@ -64,6 +64,13 @@ class Nodes:
                     for index, address in enumerate(addresses)]
         self._by_uuid = {node.uuid: node for node in self.all}
 
+    def replace(self, index: int, address: str) -> None:
+        """Let another server take over a storage node, with its data."""
+        node = self.all[index]
+        node.address = address
+        node.server_uuid = str(uuid.uuid4())
+        node.etag += 1
+
     def get(self, node_uuid: str) -> Optional[Node]:
         """The node with that UUID."""
         return self._by_uuid.get(node_uuid)

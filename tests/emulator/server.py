@@ -226,6 +226,15 @@ class Node:
             self._listen()
         self._release()
 
+    def restart(self, address: Optional[str] = None,
+                context: Optional[ssl.SSLContext] = None) -> None:
+        """End all connections; go on with what is given."""
+        mode = self.mode
+        self.set_mode('refuse')
+        self._address = address or self._address
+        self._context = context or self._context
+        self.set_mode(mode)
+
     def _release(self) -> None:
         with self._lock:
             parked, self._parked = self._parked, []
@@ -290,6 +299,11 @@ def start_all(nodes: list[Node], addresses: list[str], port: int) -> int:
 def stop_all(nodes: list[Node]) -> None:
     """Stop all nodes."""
     _each(nodes, Node.stop)
+
+
+def restart_all(nodes: list[Node], context: ssl.SSLContext) -> None:
+    """End all connections and go on with another certificate."""
+    _each(nodes, lambda node: node.restart(context=context))
 
 
 def _each(nodes: list[Node], action: Callable[[Node], None]) -> None:

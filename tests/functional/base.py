@@ -13,6 +13,7 @@
 """A driver, as Cinder makes it, on an emulated cluster over HTTPS."""
 
 import atexit
+import functools
 import logging
 import os
 import tempfile
@@ -58,21 +59,18 @@ SILVER = {'compression': '<is> True', 'lightos:num_replicas': '2',
 BRONZE = {'compression': '<is> False', 'lightos:num_replicas': '1',
           'lightos:project_name': PROJECT}
 
-_lightos: Optional[emulator.EmulatorProcess] = None
 
-
-def cluster() -> emulator.EmulatorProcess:
+@functools.lru_cache(maxsize=None)
+def cluster(ipv6: bool) -> emulator.EmulatorProcess:
     """The cluster of this test process, started with the first test.
 
     In a process of its own, so that it is the same for tests under
     eventlet and under native threads.
     """
-    global _lightos
-    if _lightos is None:
-        _lightos = emulator.EmulatorProcess(emulator.Settings())
-        _lightos.__enter__()
-        atexit.register(_lightos.__exit__, None, None, None)
-    return _lightos
+    lightos = emulator.EmulatorProcess(emulator.Settings(ipv6=ipv6))
+    lightos.start()
+    atexit.register(lightos.stop)
+    return lightos
 
 
 def connector(number: int = 1, **fields_: Any) -> dict[str, Any]:
@@ -89,6 +87,8 @@ def connector(number: int = 1, **fields_: Any) -> dict[str, Any]:
 class DriverTestCase(unittest.TestCase):
     """Gives each test an empty cluster and a driver that is set up."""
 
+    #: Whether the cluster is the one node on the IPv6 loopback address.
+    ipv6 = False
     #: Settings of the emulator that differ from its defaults.
     settings: Mapping[str, Any] = {}
     #: Options of the backend that differ from :meth:`backend_options`.
@@ -96,7 +96,7 @@ class DriverTestCase(unittest.TestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.lightos = cluster()
+        self.lightos = cluster(self.ipv6)
         self.lightos.reset()
         if self.settings:
             self.lightos.set_settings(**self.settings)

@@ -22,6 +22,7 @@ from cinder import objects
 import ddt
 
 from lightos_cinder import connection
+from lightos_cinder import records
 from tests.functional import base
 
 
@@ -175,6 +176,64 @@ class AttachTestCase(base.DriverTestCase):
         self.driver.initialize_connection(volume, many)
         self.assertEqual(2 + 8, len(self.acls(volume)[1]))
 
+    def test_as_many_as_fit_and_one_more(self):
+        volume = self.created()
+        full = base.connector(1, host_ips=[
+            '198.51.100.%d' % last for last in range(16)])
+        self.attach(volume, full)
+        self.driver.initialize_connection(volume, full)
+        before = self.acls(volume)
+        self.assertEqual(16, len(before[1]))
+        for other in (base.connector(2),
+                      # Attached already, and has one more by now.
+                      dict(full, host_ips=full['host_ips'] + ['10.0.0.1'])):
+            with self.assertRaisesRegex(exception.VolumeBackendAPIException,
+                                        '%s.*lightos_ipacl_networks'
+                                        % volume.id):
+                self.driver.initialize_connection(volume, other)
+            self.assertEqual(before, self.acls(volume))
+
+    def test_only_the_storage_networks_are_let_in(self):
+        self.driver = self.make_driver(
+            lightos_ipacl_networks=['198.51.100.0/24', '2001:db8::/64'])
+        volume = self.created()
+        self.driver.initialize_connection(volume, base.connector(host_ips=[
+            '198.51.100.1', '2001:db8::1', '192.0.2.1', '2001:db8:0:1::1',
+            '::ffff:198.51.100.2', 'fe80::1', '172.17.0.1']))
+        self.assertEqual(['198.51.100.1', '198.51.100.2', '2001:db8::1'],
+                         self.acls(volume)[1])
+
+    def test_a_host_with_no_address_in_the_storage_networks(self):
+        self.driver = self.make_driver(
+            lightos_ipacl_networks=['198.51.100.0/24'])
+        volume = self.created()
+        with self.assertRaisesRegex(exception.InvalidConnectorException,
+                                    'lightos_ipacl_networks'):
+            self.driver.initialize_connection(volume, base.connector())
+        self.assertEqual((['ALLOW_NONE'], ['ALLOW_NONE']),
+                         self.acls(volume))
+
+    def test_networks_configured_while_hosts_are_attached(self):
+        """Nobody loses an address, until he leaves, and then all of them."""
+        volume = self.created()
+        one = base.connector(1, host_ips=['192.0.2.1', '198.51.100.1',
+                                          '172.17.0.1'])
+        self.driver.initialize_connection(volume, one)
+        self.attach(volume, one)
+        self.driver = self.make_driver(
+            lightos_ipacl_networks=['192.0.2.0/24'])
+        two = base.connector(2, host_ips=['192.0.2.2', '172.17.0.1'])
+        self.driver.initialize_connection(volume, two)
+        self.attach(volume, one, two)
+        self.assertEqual(
+            ['172.17.0.1', '192.0.2.1', '192.0.2.2', '198.51.100.1'],
+            self.acls(volume)[1])
+        self.driver.initialize_connection(volume, one)
+        self.assertEqual(4, len(self.acls(volume)[1]))
+        self.driver.terminate_connection(volume, one, force=False)
+        # The bridge is on record for the other one, too.
+        self.assertEqual(['172.17.0.1', '192.0.2.2'], self.acls(volume)[1])
+
     def test_addresses_of_no_use_make_room(self):
         """Defect 7: lists that were filled up before can be attached."""
         volume = self.created()
@@ -218,7 +277,7 @@ class AttachTestCase(base.DriverTestCase):
         with futures.ThreadPoolExecutor() as pool:
             # By two services on two controllers, which share no lock.
             slow = pool.submit(self.driver._backend.grant,
-                               self.driver._volume_ref(volume),
+                               records.volume_ref(volume),
                                connection.host_of(base.connector(1)), [])
             while not self._hits(fault):
                 pass
@@ -349,6 +408,7 @@ class DetachTestCase(base.DriverTestCase):
         for provider_id in (made.provider_id, None):
             volume = objects.Volume(
                 tenant, id=made.id, _name_id=None, volume_type_id='gold',
+                migration_status=None, provider_location=None,
                 provider_id=provider_id)
             self.attach(volume, base.connector())
             self.driver.initialize_connection(made, base.connector())

@@ -17,6 +17,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import ssl
+import tempfile
 from typing import Any
 import urllib.parse
 
@@ -28,6 +29,7 @@ import requests
 from tests import emulator
 from tests.emulator import keys
 from tests.functional.contract import base
+from tests.unit.client import loopback
 
 
 class TransportTest(base.ContractTest):
@@ -73,6 +75,31 @@ class TransportTest(base.ContractTest):
             'https://%s/api/v2/version' % self.lightos.endpoints[0],
             verify=self.lightos.certificate)
 
+    def test_1_2_an_administrator_installs_another_certificate(self
+                                                               ) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            own = loopback.Identity(folder, 'own',
+                                    self.lightos.addresses[0])
+            self.get('/version')
+            self.lightos.endpoint(1, 'refuse')
+            self.lightos.install_certificate(own.certificate_file,
+                                             own.key_file)
+            with requests.Session() as session:
+                session.trust_env = False
+                self.assertEqual(200, session.get(
+                    'https://%s/api/v2/version' % self.lightos.endpoints[0],
+                    verify=own.certificate_file, headers={
+                        'Authorization': 'Bearer '
+                        + self.lightos.admin_token}).status_code)
+            self.assertRaises(requests.ConnectionError, self.call, 'GET',
+                              '/version', node=1)
+        self.lightos.reset()
+        for address in self.lightos.addresses:
+            pem = ssl.get_server_certificate((address, self.lightos.port))
+            self.assertEqual(
+                self.lightos.fingerprint,
+                hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest())
+
     def test_connections_are_kept_alive_and_counted(self) -> None:
         self.get('/version')
         self.lightos.clear_records()
@@ -100,6 +127,9 @@ class Ipv6Test(base.ContractTest):
         self.assertEqual(['[::1]:8009'], info['discoveryEndpoints'])
         self.assertEqual(['[::1]:4420'], info['nvmeEndpoints'])
         self.assertEqual(info['apiEndpoints'], self.lightos.endpoints)
+
+    def test_no_node_can_be_replaced(self) -> None:
+        self.assertRaises(ValueError, self.lightos.replace_node, 0)
 
 
 @ddt.ddt
@@ -735,6 +765,34 @@ class ClusterTest(base.ContractTest):
                     expected[shown['replicaCount']][lost],
                     shown['protectionState'])
         self.assertEqual('Error', self.get('/cluster')['health']['state'])
+
+    def test_4_4_a_node_is_replaced(self) -> None:
+        before = self.get('/clusterinfo')
+        [old] = [node for node in self.get('/nodes')['nodes']
+                 if self.lightos.addresses[1] in node['nvmeEndpoint']]
+        address = self.lightos.replace_node(1)
+        self.assertNotIn(address, self.lightos.addresses)
+        expected = list(self.lightos.addresses)
+        expected[1] = address
+        info = self.get('/clusterinfo')
+        self.assertNotEqual(before['ETag'], info['ETag'])
+        for field in ('apiEndpoints', 'discoveryEndpoints',
+                      'nvmeEndpoints'):
+            self.assertEqual(expected, [
+                text.rpartition(':')[0] for text in info[field]], field)
+        new = self.get('/nodes/%s' % old['UUID'])
+        self.assertEqual(address + ':4420', new['nvmeEndpoint'])
+        self.assertNotEqual(old['serverUUID'], new['serverUUID'])
+        self.assertRaises(requests.ConnectionError, self.call, 'GET',
+                          '/version', node=1)
+        self.assertEqual(200, self.session.get(
+            'https://%s:%d/api/v2/version' % (address, self.lightos.port),
+            headers={'Authorization': 'Bearer ' + self.lightos.admin_token}
+        ).status_code)
+        self.assertNotEqual(address, self.lightos.replace_node(1))
+        self.lightos.reset()
+        self.assertEqual(self.lightos.endpoints,
+                         self.get('/clusterinfo', node=1)['apiEndpoints'])
 
     def test_4_4_switch_inactive_node_endpoint(self) -> None:
         self.lightos.set_settings(inactive_node_endpoint=False)

@@ -187,45 +187,6 @@ class SetUpTestCase(base.DriverTestCase):
             self.assertIn('a host NQN and a discovery client', line)
 
 
-class TrustTestCase(base.DriverTestCase):
-
-    def test_the_right_fingerprint(self):
-        """Defect 33: there was no way to know who answered."""
-        colons = ':'.join(
-            self.lightos.fingerprint[i:i + 2].upper()
-            for i in range(0, 64, 2))
-        self.driver = self.make_driver(
-            lightos_tls_fingerprints=['0' * 64, colons])
-        self.created()
-
-    def test_a_wrong_fingerprint_sends_nothing(self):
-        self.lightos.clear_records()
-        with self.assertRaisesRegex(exception.VolumeBackendAPIException,
-                                    'lightos_tls_fingerprints'):
-            self.make_driver(lightos_tls_fingerprints=['0' * 64])
-        self.assertEqual([], self.calls())
-
-    def test_a_certificate_that_names_no_address(self):
-        with self.assertRaisesRegex(exception.VolumeBackendAPIException,
-                                    'driver_ssl_cert_verify'):
-            self.make_driver(driver_ssl_cert_verify=True,
-                             driver_ssl_cert_path=self.lightos.certificate)
-
-    def test_the_environment_changes_nothing(self):
-        with mock.patch.dict('os.environ', {
-                'REQUESTS_CA_BUNDLE': '/nowhere.pem',
-                'HTTPS_PROXY': 'http://127.0.0.1:1',
-                'https_proxy': 'http://127.0.0.1:1'}):
-            self.make_driver()
-
-    def test_unchecked_is_one_warning(self):
-        with self.assertLogs('lightos_cinder', 'WARNING') as logs:
-            self.make_driver()
-            self.created()
-        self.assertEqual(1, sum('lightos_tls_fingerprints' in line
-                                for line in logs.output))
-
-
 @ddt.ddt
 class StatisticsTestCase(base.DriverTestCase):
 

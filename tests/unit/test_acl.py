@@ -69,6 +69,12 @@ class UsableTest(unittest.TestCase):
     def test_one_address_written_in_several_ways_counts_once(self):
         self.assertEqual({'fd00::1'}, acl.usable(['fd00::1', 'FD00::0:1']))
 
+    def test_whoever_leaves_takes_the_useless_ones_too(self):
+        self.assertEqual(
+            {'10.0.0.1', 'fe80::1', '127.0.0.1'},
+            acl.every(['10.0.0.1', 'FE80:0::1%eth0', '127.0.0.1',
+                       '::ffff:10.0.0.1', '', 'eth0', None]))
+
 
 @ddt.ddt
 class GrantTest(unittest.TestCase):

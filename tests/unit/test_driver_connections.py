@@ -132,6 +132,16 @@ class NetworksTest(driver_case.ReadyDriverTestCase):
             cinder_objects.volume(attached=[THERE]), HERE, force=False)
         self.backend.revoke.assert_called_once_with(self.ref(), A, [B])
 
+    def test_addresses_that_would_not_be_let_in_leave_too(self):
+        """The driver inside Cinder let hosts in by all they have."""
+        self.driver.terminate_connection(
+            cinder_objects.volume(attached=[connector('nqn-b', 'fe80::b')]),
+            connector('nqn-a', 'fe80::a%eth0', '169.254.0.1'), force=False)
+        self.backend.revoke.assert_called_once_with(
+            self.ref(),
+            acl.Host('nqn-a', frozenset({'fe80::a', '169.254.0.1'})),
+            [acl.Host('nqn-b', frozenset({'fe80::b'}))])
+
     def test_a_host_elsewhere_is_refused(self):
         self.assertIn('lightos_ipacl_networks', self.assert_raises(
             exception.InvalidConnectorException,

@@ -35,10 +35,10 @@ _REPLY = (b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n'
 class Identity:
     """A certificate that signs itself, and its key, in files of a folder.
 
-    :param address: that the certificate is for
+    :param addresses: that the certificate is for
     """
 
-    def __init__(self, folder, name, address='127.0.0.1'):
+    def __init__(self, folder, name, *addresses):
         key = ec.generate_private_key(ec.SECP256R1())
         who = x509.Name([x509.NameAttribute(oid.NameOID.COMMON_NAME, name)])
         now = datetime.datetime.now(datetime.timezone.utc)
@@ -48,7 +48,8 @@ class Identity:
             .public_key(key.public_key()).serial_number(1)
             .not_valid_before(now - day).not_valid_after(now + day)
             .add_extension(x509.SubjectAlternativeName(
-                [x509.IPAddress(ipaddress.ip_address(address))]), False)
+                [x509.IPAddress(ipaddress.ip_address(address))
+                 for address in addresses or ['127.0.0.1']]), False)
             .add_extension(x509.BasicConstraints(True, None), True)
             .sign(key, hashes.SHA256()))
         self.fingerprint = hashlib.sha256(certificate.public_bytes(

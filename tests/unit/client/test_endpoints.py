@@ -33,6 +33,8 @@ class EndpointTest(unittest.TestCase):
     @ddt.data(
         ('10.0.0.1:443', '10.0.0.1', 443),
         ('[fd00::1]:8443', 'fd00::1', 8443),
+        ('[FD00:0::0001]:8443', 'fd00::1', 8443),
+        ('[fd00::1]:8443', 'FD00:0:0::1', 8443),
         ('lightos.example.org:443', 'lightos.example.org', 443),
     )
     @ddt.unpack
