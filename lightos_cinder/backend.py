@@ -180,8 +180,10 @@ class Backend:
         :returns: whether it has
         """
         volume = lifecycle.of_volume(self._client(), ref)
+        # It is closed to all hosts; let its IP ACL say so as well.
         volume.change(lambda present: _lacking(
-            present, size=size, qos_policy=qos_policy))
+            present, size=size, qos_policy=qos_policy, access=acl.shut_out(
+                acl.Access(present.acl, present.ip_acl), self._use_ip_acl)))
         return volume.rename(name)
 
     def rename_volume(self, ref: naming.Ref, name: str) -> bool:

@@ -106,6 +106,7 @@ class ManageVolumeTestCase(ManageTestCase):
                          (volume.size, volume.provider_id,
                           volume.provider_location))
         self.assertEqual(uuid_, self.on_cluster(volume)['UUID'])
+        self.assertEqual((['ALLOW_NONE'], ['ALLOW_NONE']), self.acls(volume))
         self.lives_a_whole_life(volume, uuid_)
 
     @ddt.data((1, 1), (base.GIB - 4096, 1), (base.GIB + 1, 2),
