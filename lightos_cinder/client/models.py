@@ -221,7 +221,8 @@ class Health:
     :param state: ``OK``; ``Warning`` if nodes are inactive or volumes lack
         replicas; ``Error`` if volumes cannot be written or read; empty if
         it does not say
-    :param volumes: of the whole cluster; None if it does not say
+    :param volumes: of the whole cluster; None if it does not say, as an
+        older server, or one that leaves out a zero, if none is healthy
     """
 
     state: str
@@ -240,7 +241,7 @@ class Health:
         unavailable = _number(json, 'numNotAvailableVolumes')
         volumes = None
         if 'numHealthyVolumes' in json:
-            # Older servers do not count these, and then no sum is right.
+            # Without these no sum is right.
             volumes = (_number(json, 'numHealthyVolumes') + degraded
                        + read_only + unavailable)
         return cls(
