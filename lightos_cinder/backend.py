@@ -269,14 +269,14 @@ class Backend:
                 'NQN or no endpoints, without which no host can connect')
         return info
 
-    def capacity(self, timeout: Optional[float] = None
-                 ) -> Optional[models.Capacity]:
-        """Capacity of the cluster; None if the token may not know it.
+    def cluster(self, timeout: Optional[float] = None
+                ) -> Optional[models.Cluster]:
+        """Capacity and health; None if the token may not know them.
 
         :param timeout: seconds, if not those of any operation
         """
         try:
-            return self._client(timeout).get_capacity()
+            return self._client(timeout).get_cluster()
         except (client_errors.Forbidden, client_errors.NotFound,
                 client_errors.Unimplemented):
             return None

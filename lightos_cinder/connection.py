@@ -13,6 +13,7 @@
 """Connectors: who wants to attach, and what os-brick needs for it."""
 
 import os
+import re
 import shutil
 import socket
 from typing import Any
@@ -33,6 +34,12 @@ from lightos_cinder.client import models
 #: (REST API facts, 1.1).
 _DISCOVERY_PORT = 8009
 
+#: Bytes of an NVMe Qualified Name, by the NVMe Base Specification.
+_NQN_LENGTH = 223
+
+#: What an ACL can hold instead of host NQNs (REST API facts, 2.10).
+_NOT_A_HOST = (models.ALLOW_ANY, models.ALLOW_NONE)
+
 _HOST_NQN_FILE = '/etc/nvme/hostnqn'
 
 
@@ -43,12 +50,21 @@ def validate(connector: Optional[Mapping[str, Any]], use_ip_acl: bool,
     :param connector: as os-brick's LightOS connector reports it: ``nqn``,
         ``found_dsc`` ('found' where a discovery client answers) and
         ``host_ips``, all addresses of all interfaces but lo
-    :raises InvalidConnectorException: names what is missing
+    :raises InvalidConnectorException: names what is missing or cannot be
     """
     connector = connector or {}
     if not connector.get('nqn'):
         raise exception.InvalidConnectorException(
             missing=_('nqn (the host NQN in %s)') % _HOST_NQN_FILE)
+    if not _is_nqn(connector['nqn']):
+        # Anybody may write a connector, and the cluster takes any text. One
+        # that means everybody to it must not get into an ACL.
+        raise exception.InvalidConnectorException(
+            missing=_('nqn (it is %(nqn).300r; allowed: an NVMe Qualified '
+                      'Name of at most %(most)d characters without blanks, '
+                      'as in %(file)s)')
+            % {'nqn': connector['nqn'], 'most': _NQN_LENGTH,
+               'file': _HOST_NQN_FILE})
     if not connector.get('found_dsc'):
         raise exception.InvalidConnectorException(
             missing=_('found_dsc (the LightOS discovery client must run on '
@@ -65,8 +81,14 @@ def validate(connector: Optional[Mapping[str, Any]], use_ip_acl: bool,
 def host_of(connector: Mapping[str, Any],
             networks: Sequence[acl.Network] = ()) -> acl.Host:
     """The host in a connector that has at least an NQN."""
-    return acl.Host(connector['nqn'],
-                    acl.usable(connector.get('host_ips') or (), networks))
+    addresses = connector.get('host_ips')
+    return acl.Host(connector['nqn'], acl.usable(
+        addresses if isinstance(addresses, (list, tuple)) else (), networks))
+
+
+def _is_nqn(value: object) -> bool:
+    return (isinstance(value, str) and value not in _NOT_A_HOST
+            and re.fullmatch(r'[!-~]{1,%d}' % _NQN_LENGTH, value) is not None)
 
 
 def as_told(connector: Mapping[str, Any]) -> acl.Host:

@@ -51,6 +51,9 @@ LOG = logging.getLogger(__name__)
 #: What Cinder is to record of a volume or a snapshot.
 ModelUpdate = dict[str, Optional[str]]
 
+#: How loudly to tell of a cluster's health.
+_LEVELS = {'Warning': logging.WARNING, 'Error': logging.ERROR}
+
 
 @interface.volumedriver
 class LightOSVolumeDriver(management.Management, driver.VolumeDriver):
@@ -73,13 +76,15 @@ class LightOSVolumeDriver(management.Management, driver.VolumeDriver):
         self._backend: backend.Backend
         self._cluster: models.ClusterInfo
         self._stats: dict[str, Any] = {}
+        self._health = 'OK'
 
     @classmethod
     def get_driver_options(cls) -> list:
         """The options that apply to this driver."""
         return options.OPTS + cls._get_oslo_driver_opts(
             'driver_ssl_cert_verify', 'driver_ssl_cert_path',
-            'reserved_percentage', 'volume_backend_name')
+            'max_over_subscription_ratio', 'reserved_percentage',
+            'volume_backend_name')
 
     # Start-up
 
@@ -367,7 +372,6 @@ class LightOSVolumeDriver(management.Management, driver.VolumeDriver):
     # What the scheduler knows
 
     def _update_volume_stats(self) -> None:
-        capacity, state = None, 'up'
         # Cinder comes here every minute: in time to warn of what expires.
         self._settings.credentials.review()
         try:
@@ -375,22 +379,35 @@ class LightOSVolumeDriver(management.Management, driver.VolumeDriver):
                 # The scheduler shall not learn of trouble minutes later.
                 timeout = self._settings.request_timeout
                 self._cluster = self._backend.cluster_info(timeout=timeout)
-                capacity = self._backend.capacity(timeout=timeout)
+                cluster = self._backend.cluster(timeout=timeout)
         except exception.VolumeBackendAPIException as error:
             # To raise would leave the scheduler with what it knew before.
-            state = 'down'
             LOG.error('The LightOS cluster does not tell its state: %s',
                       error)
+            told = stats.of_silence()
+        else:
+            told = stats.capabilities(self._cluster, cluster,
+                                      self._settings.default_replicas)
+            if cluster:
+                self._note_health(cluster.health)
         configured = self.configuration.safe_get
         self._stats = dict(
-            stats.capabilities(capacity, self._settings.default_replicas),
+            told,
             volume_backend_name=(configured('volume_backend_name')
                                  or type(self).__name__),
             driver_version=self.VERSION,
             reserved_percentage=configured('reserved_percentage'),
             max_over_subscription_ratio=configured(
-                'max_over_subscription_ratio'),
-            backend_state=state)
+                'max_over_subscription_ratio'))
+
+    def _note_health(self, health: models.Health) -> None:
+        """Tell operators of a change for the worse or for the better."""
+        if health.state in ('', self._health):
+            return
+        self._health = health.state
+        LOG.log(_LEVELS.get(health.state, logging.INFO),
+                'The health of LightOS cluster %s is %s.',
+                self._cluster.name, health)
 
     @classmethod
     def clean_volume_file_locks(cls, volume_id: str) -> None:
@@ -398,8 +415,16 @@ class LightOSVolumeDriver(management.Management, driver.VolumeDriver):
         coordination.synchronized_remove('lightos-snapshot-' + volume_id)
         coordination.synchronized_remove('lightos-access-' + volume_id)
 
+    def _init_standard_capabilities(self) -> dict[str, Any]:
+        properties = super()._init_standard_capabilities()
+        properties[specs.COMPRESSION]['default'] = (
+            self._settings.default_compression)
+        return properties
+
     def _init_vendor_properties(self) -> tuple[dict, str]:
-        return specs.vendor_properties(self._set_property), 'lightos'
+        return specs.vendor_properties(
+            self._set_property, self._settings.default_replicas,
+            self._cluster.max_replicas), 'lightos'
 
     def _spec(self, volume_type: Any) -> specs.VolumeSpec:
         return specs.from_volume_type(

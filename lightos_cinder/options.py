@@ -124,7 +124,12 @@ OPTS = [
                      'certificates that the API service may present. '
                      'Several, so that a certificate can be exchanged. '
                      'For the certificate that LightOS ships with, which '
-                     'names no address and cannot be verified otherwise.'),
+                     'names no address and cannot be verified otherwise. '
+                     'It is printed by\n'
+                     'openssl s_client -connect <address>:443 </dev/null |\n'
+                     'openssl x509 -noout -fingerprint -sha256\n'
+                     'To verify a certificate of your own by its CA instead, '
+                     'set driver_ssl_cert_verify and driver_ssl_cert_path.'),
     _SharedOpt('lightos_api_service_snapshots_max_calls',
                type=_Integer(), default=5,
                deprecated_for_removal=True,

@@ -141,15 +141,20 @@ def other_project(spec: VolumeSpec, source: str) -> OtherProject:
           'cannot share its data') % source))
 
 
-def vendor_properties(set_property: Callable[..., None]) -> dict[str, Any]:
+def vendor_properties(set_property: Callable[..., None],
+                      default_replicas: int, cluster_max: int
+                      ) -> dict[str, Any]:
     """The extra specs that ``get-capabilities`` shows.
 
     :param set_property: Cinder's helper that checks and files one
+    :param cluster_max: replicas it supports; 0 if it does not say
     """
     properties: dict[str, Any] = {}
     set_property(properties, REPLICAS, 'Number of replicas',
                  _('How many copies of a volume the cluster keeps.'),
-                 'integer', minimum=1, maximum=MAX_REPLICAS)
+                 'integer', minimum=1,
+                 maximum=min(cluster_max or MAX_REPLICAS, MAX_REPLICAS),
+                 default=default_replicas)
     set_property(properties, PROJECT, 'LightOS project',
                  _('The LightOS project that volumes are created in.'),
                  'string', default=naming.DEFAULT_PROJECT)

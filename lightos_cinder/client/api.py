@@ -221,9 +221,9 @@ class LightOSClient:
         """``GET /clusterinfo``: what a tenant may know of the cluster."""
         return models.ClusterInfo.from_json(self.call('GET', 'clusterinfo'))
 
-    def get_capacity(self) -> models.Capacity:
-        """``GET /cluster``: its statistics; a tenant may be refused."""
-        return models.Capacity.from_json(self.call('GET', 'cluster'))
+    def get_cluster(self) -> models.Cluster:
+        """``GET /cluster``; a tenant may be refused."""
+        return models.Cluster.from_json(self.call('GET', 'cluster'))
 
     def get_project(self, name: str) -> models.Project:
         """``GET /projects/{name}``; a tenant may be refused."""

@@ -24,6 +24,7 @@ import re
 from typing import Any
 from typing import Iterable
 from typing import Mapping
+from typing import Optional
 
 JSON = Mapping[str, Any]
 
@@ -154,6 +155,8 @@ class ClusterInfo:
 
     :param max_replicas: that the installation supports; 0 if it does not say
     :param api_endpoints: ``ip:port``, IPv6 in brackets, as all three
+    :param current_max_replicas: that its active nodes have room for just
+        now; 0 if it does not say
     """
 
     uuid: str
@@ -163,6 +166,7 @@ class ClusterInfo:
     api_endpoints: tuple[str, ...]
     discovery_endpoints: tuple[str, ...]
     nvme_endpoints: tuple[str, ...]
+    current_max_replicas: int = 0
 
     @classmethod
     def from_json(cls, json: JSON) -> 'ClusterInfo':
@@ -174,7 +178,8 @@ class ClusterInfo:
             max_replicas=_number(json, 'supportedMaxReplicas'),
             api_endpoints=_texts(json, 'apiEndpoints'),
             discovery_endpoints=_texts(json, 'discoveryEndpoints'),
-            nvme_endpoints=_texts(json, 'nvmeEndpoints'))
+            nvme_endpoints=_texts(json, 'nvmeEndpoints'),
+            current_max_replicas=_number(json, 'currentMaxReplicas'))
 
     @property
     def connectable(self) -> bool:
@@ -202,14 +207,71 @@ class Capacity:
 
     @classmethod
     def from_json(cls, json: JSON) -> 'Capacity':
-        """Read the reply of ``GET /cluster`` (REST API facts, 4.3)."""
-        statistics = json.get('statistics')
-        if not isinstance(statistics, dict):
-            statistics = {}
+        """Read the API's cluster statistics (REST API facts, 4.3)."""
         return cls(
-            total=_number(statistics, 'estimatedLogicalStorage'),
-            free=_number(statistics, 'estimatedFreeLogicalStorage'),
-            provisioned=_number(statistics, 'logicalStorage'))
+            total=_number(json, 'estimatedLogicalStorage'),
+            free=_number(json, 'estimatedFreeLogicalStorage'),
+            provisioned=_number(json, 'logicalStorage'))
+
+
+@dataclasses.dataclass(frozen=True)
+class Health:
+    """What has been lost of a cluster.
+
+    :param state: ``OK``; ``Warning`` if nodes are inactive or volumes lack
+        replicas; ``Error`` if volumes cannot be written or read; empty if
+        it does not say
+    :param volumes: of the whole cluster; None if it does not say, as an
+        older server, or one that leaves out a zero, if none is healthy
+    """
+
+    state: str
+    inactive_nodes: int
+    degraded_volumes: int
+    read_only_volumes: int
+    unavailable_volumes: int
+    volumes: Optional[int]
+
+    @classmethod
+    def from_json(cls, json: JSON) -> 'Health':
+        """Read the API's cluster health (REST API facts, 4.3)."""
+        state = _text(json, 'state')
+        degraded = _number(json, 'numDegradedVolumes')
+        read_only = _number(json, 'numReadOnlyVolumes')
+        unavailable = _number(json, 'numNotAvailableVolumes')
+        volumes = None
+        if 'numHealthyVolumes' in json:
+            # Without these no sum is right.
+            volumes = (_number(json, 'numHealthyVolumes') + degraded
+                       + read_only + unavailable)
+        return cls(
+            state='' if state == 'None' else state,
+            inactive_nodes=_number(json, 'numInactiveNodes'),
+            degraded_volumes=degraded,
+            read_only_volumes=read_only,
+            unavailable_volumes=unavailable,
+            volumes=volumes)
+
+    def __str__(self) -> str:
+        return ('%s (inactive nodes: %d; volumes degraded: %d, read-only: '
+                '%d, not available: %d)') % (
+            self.state or 'unknown', self.inactive_nodes,
+            self.degraded_volumes, self.read_only_volumes,
+            self.unavailable_volumes)
+
+
+@dataclasses.dataclass(frozen=True)
+class Cluster:
+    """What an administrator of the cluster may know of it."""
+
+    capacity: Capacity
+    health: Health
+
+    @classmethod
+    def from_json(cls, json: JSON) -> 'Cluster':
+        """Read the reply of ``GET /cluster`` (REST API facts, 4.3)."""
+        return cls(capacity=Capacity.from_json(_object(json, 'statistics')),
+                   health=Health.from_json(_object(json, 'health')))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -279,6 +341,11 @@ def _truth(json: JSON, key: str) -> bool:
                                                    'enabled')
 
 
+def _object(json: JSON, key: str) -> JSON:
+    value = json.get(key)
+    return value if isinstance(value, dict) else {}
+
+
 def _texts(json: JSON, key: str) -> tuple[str, ...]:
     value = json.get(key)
     if not isinstance(value, list):
@@ -287,6 +354,4 @@ def _texts(json: JSON, key: str) -> tuple[str, ...]:
 
 
 def _values(json: JSON, key: str) -> frozenset[str]:
-    holder = json.get(key)
-    return frozenset(_texts(holder, 'values')
-                     if isinstance(holder, dict) else ())
+    return frozenset(_texts(_object(json, key), 'values'))

@@ -187,68 +187,6 @@ class SetUpTestCase(base.DriverTestCase):
             self.assertIn('a host NQN and a discovery client', line)
 
 
-@ddt.ddt
-class StatisticsTestCase(base.DriverTestCase):
-
-    def test_capacity_of_a_cluster_that_may_be_read(self):
-        """Defect 40: free capacity was 'infinite', nothing else told."""
-        self.lightos.set_settings(tenant_reads_cluster=True)
-        self.created(size=20)
-        told = self.driver.get_volume_stats(refresh=True)
-        self.assertGreater(told['total_capacity_gb'], 0)
-        self.assertLessEqual(told['free_capacity_gb'],
-                             told['total_capacity_gb'])
-        self.assertGreaterEqual(told['provisioned_capacity_gb'], 20 / 3)
-        self.assertEqual('up', told['backend_state'])
-
-    def test_capacity_that_may_not_be_read_is_unknown(self):
-        self.driver = self.make_driver(lightos_jwt=self.token(base.PROJECT))
-        told = self.driver.get_volume_stats(refresh=True)
-        self.assertEqual(('unknown', 'unknown'),
-                         (told['total_capacity_gb'],
-                          told['free_capacity_gb']))
-        self.assertEqual('up', told['backend_state'])
-
-    def test_a_cluster_that_tells_nothing_is_down_and_changes_nothing(self):
-        volume = self.created()
-        self.lightos.add_fault(kind='status', status=200, body='{}',
-                               method='GET', path='/(clusterinfo|nodes)',
-                               times=None)
-        told = self.driver.get_volume_stats(refresh=True)
-        self.assertEqual('down', told['backend_state'])
-        info = self.driver.initialize_connection(volume, base.connector())
-        self.assertEqual(set(self.lightos.addresses),
-                         set(info['data']['lightos_nodes']))
-        self.assertTrue(info['data']['subsysnqn'])
-
-    def test_what_types_are_matched_with(self):
-        told = self.driver.get_volume_stats(refresh=True)
-        self.assertEqual(
-            ('lightos', base.GROUP, [True, False], True, True, True),
-            (told['storage_protocol'], told['volume_backend_name'],
-             told['compression'], told['multiattach'],
-             told['online_extend_support'],
-             told['thin_provisioning_support']))
-
-    def test_a_cluster_that_is_away_is_down(self):
-        self.driver = self.make_driver(lightos_operation_timeout=100)
-        for index in range(3):
-            self.lightos.endpoint(index, 'refuse')
-        told = self.driver.get_volume_stats(refresh=True)
-        self.assertEqual('down', told['backend_state'])
-        for index in range(3):
-            self.lightos.endpoint(index, 'up')
-        told = self.driver.get_volume_stats(refresh=True)
-        self.assertEqual('up', told['backend_state'])
-
-    def test_at_most_two_calls(self):
-        self.lightos.clear_records()
-        self.driver.get_volume_stats(refresh=True)
-        self.assertEqual(2, len(self.calls()))
-        self.driver.get_volume_stats()
-        self.assertEqual(2, len(self.calls()))
-
-
 class EndpointsTestCase(base.DriverTestCase):
 
     def test_one_seed_is_enough_once_started(self):

@@ -13,10 +13,14 @@
 """Unit tests: no network, no sleep, no database."""
 
 from cinder import i18n
+from cinder import objects
 import hypothesis
 
 # As Cinder's services do: texts that are put together must stand it.
 i18n.enable_lazy()
+
+# As every service of Cinder does before it imports anything else.
+objects.register_all()
 
 # The same examples at every run: a failure that comes and goes helps nobody.
 hypothesis.settings.register_profile(

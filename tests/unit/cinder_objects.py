@@ -15,8 +15,6 @@
 from cinder import context
 from cinder import objects
 
-objects.register_all()
-
 _CONTEXT = context.RequestContext('user', 'project', is_admin=True)
 
 VOLUME_ID = '3b1a8f4e-6f0f-4000-8000-000000000001'

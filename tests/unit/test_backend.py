@@ -277,25 +277,25 @@ class ClusterTest(backend_case.BackendTestCase):
         self.backend.cluster_info()
         self.assertEqual([7, 100], self.deadlines)
 
-    def test_capacity(self):
-        capacity = models.Capacity(3, 2, 1)
-        self.cluster.get_capacity = lambda: capacity
-        self.assertEqual(capacity, self.backend.capacity())
+    def test_capacity_and_health(self):
+        cluster = models.Cluster.from_json({'health': {'state': 'OK'}})
+        self.cluster.get_cluster = lambda: cluster
+        self.assertEqual(cluster, self.backend.cluster())
 
     @ddt.data(client_errors.Forbidden, client_errors.NotFound,
               client_errors.Unimplemented)
     def test_capacity_that_a_tenant_may_not_read_is_unknown(self, kind):
         """Defect 40: a token of a tenant is enough."""
         self.refuse(kind)
-        self.assertIsNone(self.backend.capacity())
+        self.assertIsNone(self.backend.cluster())
 
     @ddt.data(client_errors.Unauthenticated, client_errors.ServerError)
     def test_capacity_that_cannot_be_read_is_an_error(self, kind):
         self.refuse(kind)
-        self.assertRaises(kind, self.backend.capacity)
+        self.assertRaises(kind, self.backend.cluster)
 
     def refuse(self, kind):
-        def get_capacity():
+        def get_cluster():
             raise fake_cluster.answered(kind)
 
-        self.cluster.get_capacity = get_capacity
+        self.cluster.get_cluster = get_cluster

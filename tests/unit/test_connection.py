@@ -62,15 +62,31 @@ class ValidateTest(unittest.TestCase):
         ({'nqn': 'nqn-a', 'found_dsc': 'found'}, 'host_ips'),
         ({'nqn': 'nqn-a', 'found_dsc': 'found', 'host_ips': None},
          'host_ips'),
+        ({'nqn': 'nqn-a', 'found_dsc': 'found', 'host_ips': 1}, 'host_ips'),
+        ({'nqn': 'nqn-a', 'found_dsc': 'found', 'host_ips': [None, 1, {}]},
+         'host_ips'),
+        (connector(['nqn-a'], '10.0.0.1'), "['nqn-a']"),
+        (connector(7, '10.0.0.1'), '7'),
+        (connector('nqn a', '10.0.0.1'), 'nqn a'),
+        (connector('nqn-a\n', '10.0.0.1'), 'nqn-a'),
+        (connector('n' * 224, '10.0.0.1'), '223'),
+        # To the cluster these are everybody and nobody.
+        (connector('ALLOW_ANY', '10.0.0.1'), 'ALLOW_ANY'),
+        (connector('ALLOW_NONE', '10.0.0.1'), 'ALLOW_NONE'),
         (connector('nqn-a', '192.168.0.1'), 'lightos_ipacl_networks'),
     )
     @ddt.unpack
-    def test_what_is_missing_is_named(self, given, missing):
+    def test_what_is_missing_or_cannot_be_is_named(self, given, missing):
         """Defect 15: no KeyError where a host has no NQN."""
         with self.assertRaises(
                 exception.InvalidConnectorException) as caught:
             connection.validate(given, True, NETWORKS)
         self.assertIn(missing, str(caught.exception))
+
+    def test_the_longest_nqn(self):
+        longest = 'nqn.' + 'n' * 219
+        self.assertEqual(longest, connection.validate(
+            connector(longest, '10.0.0.1'), True).nqn)
 
     def test_without_ip_acl_no_address_is_needed(self):
         """Defect 22: host_ips do not matter with the IP ACL off."""

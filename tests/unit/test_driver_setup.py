@@ -10,6 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import dataclasses
 import logging
 import socket
 import threading
@@ -58,7 +59,9 @@ class ConstructorTest(driver_case.DriverTestCase):
         told = {opt.name for opt
                 in driver.LightOSVolumeDriver.get_driver_options()}
         self.assertLess({opt.name for opt in options.OPTS}, told)
-        self.assertLess({'driver_ssl_cert_verify', 'driver_ssl_cert_path'},
+        self.assertLess({'driver_ssl_cert_verify', 'driver_ssl_cert_path',
+                         'max_over_subscription_ratio',
+                         'reserved_percentage', 'volume_backend_name'},
                         told)
 
     def test_is_what_it_says(self):
@@ -181,12 +184,18 @@ class StatsTest(driver_case.ReadyDriverTestCase):
     options = {'volume_backend_name': 'lightstack',
                'reserved_percentage': 5,
                'max_over_subscription_ratio': '7.5',
-               'lightos_default_num_replicas': 2}
+               'lightos_default_num_replicas': 2,
+               'lightos_default_compression_enabled': True}
 
     def setUp(self):
         super().setUp()
-        self.backend.capacity.return_value = models.Capacity(
-            total=600 * GIB, free=400 * GIB, provisioned=1000 * GIB)
+        self.tell_health(state='OK')
+
+    def tell_health(self, **health):
+        self.backend.cluster.return_value = models.Cluster(
+            models.Capacity(total=600 * GIB, free=400 * GIB,
+                            provisioned=1000 * GIB),
+            models.Health.from_json(health))
 
     def test_what_the_scheduler_is_told(self):
         """Defect 40: numbers, so that two clusters can be compared."""
@@ -199,13 +208,14 @@ class StatsTest(driver_case.ReadyDriverTestCase):
             'total_capacity_gb': 300, 'free_capacity_gb': 200,
             'provisioned_capacity_gb': 500, 'reserved_percentage': 5,
             'max_over_subscription_ratio': '7.5', 'backend_state': 'up',
+            'lightos_cluster_health': 'OK',
             'multiattach': True}.items(), {
                 key: value for key, value in stats.items()
                 if not isinstance(value, list)}.items())
 
     def test_capacity_that_a_tenant_may_not_read_is_unknown(self):
         """Defect 40: a token of a tenant is enough."""
-        self.backend.capacity.return_value = None
+        self.backend.cluster.return_value = None
         stats = self.driver.get_volume_stats(refresh=True)
         self.assertEqual(('unknown', 'unknown', 'up'), (
             stats['total_capacity_gb'], stats['free_capacity_gb'],
@@ -230,14 +240,17 @@ class StatsTest(driver_case.ReadyDriverTestCase):
             for line in logs.records[1:]:
                 self.assertIn('lightos_jwt', line.getMessage())
 
-    @ddt.data('cluster_info', 'capacity')
+    @ddt.data('cluster_info', 'cluster')
     def test_a_cluster_that_does_not_answer_is_down(self, call):
         self.driver.get_volume_stats(refresh=True)
         getattr(self.backend, call).side_effect = fake_cluster.lost()
         with self.assertLogs('lightos_cinder.driver', 'ERROR') as logs:
             stats = self.driver.get_volume_stats(refresh=True)
-        self.assertEqual(('down', 'unknown'), (stats['backend_state'],
-                                               stats['free_capacity_gb']))
+        self.assertEqual(('down', 0, 0), (stats['backend_state'],
+                                          stats['total_capacity_gb'],
+                                          stats['free_capacity_gb']))
+        self.assertEqual(('lightstack', 'LightOS Storage'), (
+            stats['volume_backend_name'], stats['vendor_name']))
         self.assertNotIn(driver_case.TOKEN, logs.output[0])
 
     def test_a_cluster_that_answers_again_is_up(self):
@@ -248,6 +261,35 @@ class StatsTest(driver_case.ReadyDriverTestCase):
         stats = self.driver.get_volume_stats(refresh=True)
         self.assertEqual(('up', 200), (stats['backend_state'],
                                        stats['free_capacity_gb']))
+
+    def health_logged(self):
+        """What is said of the cluster's health in one look at it."""
+        with self.assertLogs('lightos_cinder.driver', 'DEBUG') as logs:
+            self.driver.get_volume_stats(refresh=True)
+            driver.LOG.debug('the end')
+        return [line for line in logs.output if 'health' in line]
+
+    def test_health_is_told_when_it_changes(self):
+        self.assertEqual([], self.health_logged())
+        for health, level in (
+                ({'state': 'Warning', 'numInactiveNodes': 1}, 'WARNING'),
+                ({'state': 'Error', 'numReadOnlyVolumes': 5}, 'ERROR'),
+                ({'state': 'OK'}, 'INFO')):
+            self.tell_health(**health)
+            lines = self.health_logged()
+            self.assertEqual(1, len(lines), lines)
+            self.assertTrue(lines[0].startswith(level), lines)
+            for said in ('lab', *map(str, health.values())):
+                self.assertIn(said, lines[0])
+            self.assertEqual([], self.health_logged())
+
+    def test_health_that_is_not_told_any_more_is_no_change(self):
+        self.tell_health(state='Warning')
+        self.health_logged()
+        self.tell_health()
+        self.assertEqual([], self.health_logged())
+        self.backend.cluster.return_value = None
+        self.assertEqual([], self.health_logged())
 
     def test_a_new_node_is_known_to_the_next_host_that_connects(self):
         """Defect 41: without a restart."""
@@ -271,9 +313,22 @@ class StatsTest(driver_case.ReadyDriverTestCase):
     def test_extra_specs_are_told_with_the_capabilities(self):
         """Defect 43: both bounds of the number of replicas."""
         self.driver.init_capabilities()
-        properties = self.driver.capabilities['properties']
-        self.assertEqual((1, 3), (
-            properties['lightos:num_replicas']['minimum'],
-            properties['lightos:num_replicas']['maximum']))
-        self.assertIn('lightos:project_name', properties)
-        self.assertIn('lightos:qos_policy', properties)
+        self.assertEqual('lightos', self.driver.capabilities['vendor_prefix'])
+        told = {name: {key: value for key, value in one.items()
+                       if key not in ('title', 'description')}
+                for name, one in
+                self.driver.capabilities['properties'].items()}
+        self.assertLessEqual({
+            'lightos:num_replicas': {'type': 'integer', 'minimum': 1,
+                                     'maximum': 3, 'default': 2},
+            'lightos:project_name': {'type': 'string', 'default': 'default'},
+            'lightos:qos_policy': {'type': 'string'},
+            'compression': {'type': 'boolean', 'default': True},
+        }.items(), told.items())
+
+    def test_the_capabilities_follow_what_the_cluster_supports(self):
+        self.backend.cluster_info.return_value = dataclasses.replace(
+            driver_case.CLUSTER_INFO, max_replicas=2)
+        self.driver.init_capabilities()
+        self.assertEqual(2, self.driver.capabilities['properties'][
+            'lightos:num_replicas']['maximum'])

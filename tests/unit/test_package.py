@@ -16,6 +16,7 @@ from importlib import metadata
 import inspect
 import io
 import os
+import pathlib
 import pkgutil
 import subprocess
 import sys
@@ -34,6 +35,7 @@ import lightos_cinder
 from lightos_cinder import driver
 from lightos_cinder import options
 
+ETC = pathlib.Path(__file__).parents[2] / 'etc'
 OURS = {opt.name: opt for opt in options.OPTS}
 
 _PRELUDE = """
@@ -118,18 +120,31 @@ class EntryPointTest(unittest.TestCase):
         self.assertEqual([('backend_defaults', options.OPTS)],
                          found[0].load()())
 
-    def test_a_sample_of_the_configuration_can_be_generated(self):
+    def generated(self):
+        """The sample that etc/config-generator.conf describes."""
         conf = cfg.ConfigOpts()
         generator.register_cli_opts(conf)
-        conf(['--namespace', 'lightos_cinder'], default_config_files=[])
+        conf(['--config-file', str(ETC / 'config-generator.conf')],
+             default_config_files=[])
+        self.assertEqual('etc/cinder.conf.sample', conf.output_file)
         sample = io.StringIO()
         generator.generate(conf, output_file=sample)
-        lines = sample.getvalue().splitlines()
+        return sample.getvalue()
+
+    def test_the_sample_of_the_configuration_is_up_to_date(self):
+        """Else: oslo-config-generator with etc/config-generator.conf."""
+        self.maxDiff = None
+        self.assertEqual(self.generated(),
+                         (ETC / 'cinder.conf.sample').read_text())
+
+    def test_the_sample_explains_every_option(self):
+        sample = self.generated()
+        lines = sample.splitlines()
         self.assertIn('[backend_defaults]', lines)
         for name in OURS:
             self.assertTrue(any(line.startswith('#%s =' % name)
                                 for line in lines), name)
-        self.assertNotIn('unknown value', sample.getvalue())
+        self.assertNotIn('unknown value', sample)
 
 
 class InterfaceTest(unittest.TestCase):

@@ -174,6 +174,7 @@ class CheckTest(unittest.TestCase):
         self.assertEqual('default', specs.project_of(None))
 
 
+@ddt.ddt
 class VendorPropertiesTest(unittest.TestCase):
 
     def setUp(self):
@@ -183,7 +184,8 @@ class VendorPropertiesTest(unittest.TestCase):
         def set_property(*args, **kwargs):
             driver.VolumeDriver._set_property(base, *args, **kwargs)
 
-        self.properties = specs.vendor_properties(set_property)
+        self.set_property = set_property
+        self.properties = specs.vendor_properties(set_property, 2, 0)
 
     def test_every_extra_spec_of_ours_is_told(self):
         self.assertEqual({specs.REPLICAS, specs.PROJECT, specs.QOS_POLICY},
@@ -192,9 +194,16 @@ class VendorPropertiesTest(unittest.TestCase):
     def test_replicas_have_both_bounds(self):
         """Defect 43: "maximun" is no bound."""
         replicas = self.properties[specs.REPLICAS]
-        self.assertEqual(('integer', 1, 3),
+        self.assertEqual(('integer', 1, 3, 2),
                          (replicas['type'], replicas['minimum'],
-                          replicas['maximum']))
+                          replicas['maximum'], replicas['default']))
+
+    @ddt.data((1, 1), (2, 2), (3, 3), (5, 3))
+    @ddt.unpack
+    def test_replicas_are_not_more_than_the_cluster_supports(
+            self, supported, maximum):
+        self.assertEqual(maximum, specs.vendor_properties(
+            self.set_property, 3, supported)[specs.REPLICAS]['maximum'])
 
     def test_the_project_has_its_default(self):
         self.assertEqual('default',

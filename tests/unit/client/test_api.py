@@ -236,9 +236,9 @@ class ClusterTest(ApiTestCase):
         self.assertEqual('lab', self.client.get_cluster_info().name)
         self.assert_sent('GET', '/api/v2/clusterinfo', project=None)
 
-    def test_capacity(self):
+    def test_cluster(self):
         self.request.return_value = {'statistics': {'logicalStorage': '7'}}
-        self.assertEqual(7, self.client.get_capacity().provisioned)
+        self.assertEqual(7, self.client.get_cluster().capacity.provisioned)
         self.assert_sent('GET', '/api/v2/cluster', project=None)
 
     def test_nodes(self):

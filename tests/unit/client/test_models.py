@@ -42,17 +42,23 @@ CLUSTER_INFO = {
     'discoveryEndpoints': ['192.0.2.1:8009'],
     'nvmeEndpoints': ['192.0.2.1:4420'],
 }
-ALL = (models.Volume, models.Snapshot, models.ClusterInfo, models.Capacity,
+HEALTH = {
+    'state': 'Error', 'numDegradedVolumes': 4, 'numReadOnlyVolumes': 2,
+    'numNotAvailableVolumes': 1, 'numInactiveNodes': 3,
+    'numHealthyVolumes': 8,
+}
+ALL = (models.Volume, models.Snapshot, models.ClusterInfo, models.Cluster,
        models.Node)
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5)
     | st.sampled_from([1e300, 0.5, float('inf'), float('nan')]),
     lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(st.sampled_from(['values', 'x']), inner, max_size=2),
+    | st.dictionaries(st.sampled_from(['values', 'x', *HEALTH]), inner,
+                      max_size=2),
     max_leaves=5)
-FIELDS = sorted({*VOLUME, *SNAPSHOT, *CLUSTER_INFO, 'nvmeEndpoint',
-                 'statistics', 'state'})
+FIELDS = sorted({*VOLUME, *SNAPSHOT, *CLUSTER_INFO, *HEALTH,
+                 'nvmeEndpoint', 'statistics', 'health'})
 
 
 @ddt.ddt
@@ -140,6 +146,7 @@ class FieldTest(unittest.TestCase):
         self.assertEqual(0, models.Volume.from_json(reply).size)
 
 
+@ddt.ddt
 class OtherModelsTest(unittest.TestCase):
 
     def test_snapshot_reads_every_field(self):
@@ -155,11 +162,12 @@ class OtherModelsTest(unittest.TestCase):
         self.assertEqual(
             models.ClusterInfo(
                 uuid='c1', name='lab', subsystem_nqn='nqn-of-it',
-                # Not currentMaxReplicas, which follows the health of nodes.
                 max_replicas=3,
                 api_endpoints=('192.0.2.1:443', '[fd00::1]:443'),
                 discovery_endpoints=('192.0.2.1:8009',),
-                nvme_endpoints=('192.0.2.1:4420',)),
+                nvme_endpoints=('192.0.2.1:4420',),
+                # Follows the health of the nodes, the other does not.
+                current_max_replicas=2),
             models.ClusterInfo.from_json(CLUSTER_INFO))
 
     def test_cluster_info_takes_endpoints_from_elsewhere(self):
@@ -172,15 +180,35 @@ class OtherModelsTest(unittest.TestCase):
     def test_capacity_reads_the_estimates(self):
         self.assertEqual(
             models.Capacity(total=900, free=600, provisioned=450),
-            models.Capacity.from_json({'statistics': {
+            models.Cluster.from_json({'statistics': {
                 'estimatedLogicalStorage': '900',
                 'estimatedFreeLogicalStorage': '600',
-                'logicalStorage': '450', 'installedPhysicalStorage': '1'}}))
+                'logicalStorage': '450', 'installedPhysicalStorage': '1'}
+            }).capacity)
 
     def test_capacity_without_statistics_is_nothing(self):
         for reply in ({}, {'statistics': None}, {'statistics': []}):
             self.assertEqual(models.Capacity(0, 0, 0),
-                             models.Capacity.from_json(reply))
+                             models.Cluster.from_json(reply).capacity)
+
+    def test_health_counts_all_volumes(self):
+        self.assertEqual(
+            models.Health(state='Error', inactive_nodes=3,
+                          degraded_volumes=4, read_only_volumes=2,
+                          unavailable_volumes=1, volumes=15),
+            models.Cluster.from_json({'health': HEALTH}).health)
+
+    def test_health_is_put_into_words(self):
+        self.assertEqual(
+            'Error (inactive nodes: 3; volumes degraded: 4, read-only: 2, '
+            'not available: 1)', str(models.Health.from_json(HEALTH)))
+
+    @ddt.data({}, {'health': None}, {'health': {}}, {'health': 'OK'},
+              {'health': {'state': 'None'}})
+    def test_health_that_is_not_told(self, reply):
+        """Older servers do not count healthy volumes: nothing is guessed."""
+        health = models.Cluster.from_json(reply).health
+        self.assertEqual(('', None), (health.state, health.volumes))
 
     def test_node_may_have_no_endpoint(self):
         """Defect 17: a node that is not attached has no endpoint."""
