@@ -50,16 +50,21 @@ class Stack:
 
     :param backends: for each Cinder backend its section of options.
     :param defaults: options for the section DEFAULT of cinder.conf.
+    :param data_path: False makes migrations from backend to backend go on
+        as if their data had been copied, which this machine may not be
+        able to do: it needs NVMe/TCP in the kernel.
     :param timeout: seconds for everything to become ready.
     :param progress: where to tell what is being waited for.
     """
 
     def __init__(self, backends: settings.Sections, *,
                  defaults: settings.Options | None = None,
+                 data_path: bool = True,
                  timeout: float = 120.0,
                  progress: typing.TextIO | None = None) -> None:
         self._backends = backends
         self._defaults = defaults
+        self._data_path = data_path
         self._timeout = timeout
         self._progress = progress or sys.stderr
         # Leave the folder behind, for what the logs in it may tell.
@@ -120,7 +125,8 @@ class Stack:
         self.keystone = keystone.Keystone(self._subfolder('keystone'),
                                           ports[0])
         self.cinder = cinder.Cinder(self._subfolder('cinder'), ports[1],
-                                    self._backends, self._defaults)
+                                    self._backends, self._defaults,
+                                    self._data_path)
         # Both at once: each spends seconds on imports and on its tables,
         # and Cinder wants Keystone only with the first request.
         user = identity.Identity(self.keystone.url, 'cinder', 'service',
