@@ -35,7 +35,7 @@ def _installed_file(name: str) -> str:
 
 
 class Cinder:
-    """The block storage service of a stack.
+    """The block storage service of a stack, in one process.
 
     :param folder: an existing folder for everything it writes.
     :param port: where cinder-api listens.
@@ -101,13 +101,14 @@ class Cinder:
             **self.backends,
         }
 
-    def start(self, user: identity.Identity) -> process.Process:
+    def start(self, user: identity.Identity, launch: process.Launch
+              ) -> None:
         """Start to start, as this service user; it is ready later."""
         (self.folder / 'state').mkdir()
         path = settings.write(self.folder / 'cinder.conf',
                               self.sections(user))
-        return process.Process('cinder', 'run_cinder.py',
-                               [str(path), *self.options], self.folder)
+        launch(process.Process('cinder', 'run_cinder.py',
+                               [str(path), *self.options], self.folder))
 
     def missing(self, admin: keystone_session.Session) -> list[str]:
         """Return what is not there yet: the API, or backends' pools.

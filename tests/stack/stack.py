@@ -31,7 +31,7 @@ from tests.stack import process
 from tests.stack import settings
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Return different ports of the loopback that nobody listens on."""
     with contextlib.ExitStack() as open_sockets:
         ports = []
@@ -121,19 +121,16 @@ class Stack:
         began = time.monotonic()
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix='lightos-stack-'))
         self._end.callback(self._remove_folder)
-        ports = _free_ports(2)
+        ports = free_ports(2)
         self.keystone = keystone.Keystone(self._subfolder('keystone'),
                                           ports[0])
-        self.cinder = cinder.Cinder(self._subfolder('cinder'), ports[1],
-                                    self._backends, self._defaults,
-                                    self._data_path)
+        self.cinder = self._make_cinder(self._subfolder('cinder'), ports[1])
         # Both at once: each spends seconds on imports and on its tables,
         # and Cinder wants Keystone only with the first request.
         user = identity.Identity(self.keystone.url, 'cinder', 'service',
                                  secrets.token_urlsafe(12))
-        for start in (self.keystone.start, lambda: self.cinder.start(user)):
-            self.processes.append(start())
-            self._end.callback(self.processes[-1].end)
+        self.keystone.start(self._look_after)
+        self.cinder.start(user, self._look_after)
 
         self._wait('Keystone', self.keystone.answers)
         self.keystone.add_service_user(user)
@@ -145,6 +142,15 @@ class Stack:
         session = self.admin.session()
         self._wait('Cinder', lambda: not self.cinder.missing(session))
         self._say(f'ready after {time.monotonic() - began:.1f} s')
+
+    def _make_cinder(self, folder: pathlib.Path, port: int) -> cinder.Cinder:
+        return cinder.Cinder(folder, port, self._backends, self._defaults,
+                             self._data_path)
+
+    def _look_after(self, service: process.Process) -> process.Process:
+        self.processes.append(service)
+        self._end.callback(service.end)
+        return service
 
     def _subfolder(self, name: str) -> pathlib.Path:
         folder = self.folder / name
