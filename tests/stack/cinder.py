@@ -35,21 +35,24 @@ def _installed_file(name: str) -> str:
 
 
 class Cinder:
-    """The block storage service of a stack.
+    """The block storage service of a stack, in one process.
 
     :param folder: an existing folder for everything it writes.
     :param port: where cinder-api listens.
     :param backends: for each backend its section of the configuration.
     :param defaults: options of the section DEFAULT on top of ours.
+    :param data_path: whether it copies data from volume to volume itself.
     """
 
     def __init__(self, folder: pathlib.Path, port: int,
                  backends: settings.Sections,
-                 defaults: settings.Options | None = None) -> None:
+                 defaults: settings.Options | None = None,
+                 data_path: bool = True) -> None:
         self.folder = folder
         self.port = port
         self.backends = backends
         self.defaults = defaults or {}
+        self.options = [] if data_path else ['--without-data-path']
         self.url = f'http://{HOST}:{port}/v3'
 
     def sections(self, user: identity.Identity) -> settings.Sections:
@@ -98,13 +101,14 @@ class Cinder:
             **self.backends,
         }
 
-    def start(self, user: identity.Identity) -> process.Process:
+    def start(self, user: identity.Identity, launch: process.Launch
+              ) -> None:
         """Start to start, as this service user; it is ready later."""
         (self.folder / 'state').mkdir()
         path = settings.write(self.folder / 'cinder.conf',
                               self.sections(user))
-        return process.Process('cinder', 'run_cinder.py', [str(path)],
-                               self.folder)
+        launch(process.Process('cinder', 'run_cinder.py',
+                               [str(path), *self.options], self.folder))
 
     def missing(self, admin: keystone_session.Session) -> list[str]:
         """Return what is not there yet: the API, or backends' pools.

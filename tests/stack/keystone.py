@@ -40,7 +40,7 @@ class Keystone:
                                        secrets.token_urlsafe(12))
         self._session = self.admin.session()
 
-    def start(self) -> process.Process:
+    def start(self, launch: process.Launch) -> None:
         """Start to start; it answers later."""
         path = settings.write(self.folder / 'keystone.conf', {
             'DEFAULT': {'public_endpoint': self.url.removesuffix('/v3')},
@@ -54,10 +54,10 @@ class Keystone:
                          'max_password_length': 72},
             'oslo_messaging_notifications': {'driver': 'noop'},
         })
-        return process.Process(
+        launch(process.Process(
             'keystone', 'run_keystone.py',
             [str(path), HOST, str(self.port), identity.REGION], self.folder,
-            {'OS_BOOTSTRAP_PASSWORD': self.admin.password})
+            {'OS_BOOTSTRAP_PASSWORD': self.admin.password}))
 
     def answers(self) -> bool:
         """Tell whether it gives out tokens."""

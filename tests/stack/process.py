@@ -119,6 +119,10 @@ class Process:
             self._process.stdin.close()
 
 
+# Takes a process that has been started, to look after it, and returns it.
+Launch = typing.Callable[[Process], Process]
+
+
 def wait_until(ready: typing.Callable[[], bool], what: str,
                processes: typing.Sequence[Process], timeout: float,
                waiting: typing.Callable[[float], None] = lambda waited: None

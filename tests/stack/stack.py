@@ -31,7 +31,7 @@ from tests.stack import process
 from tests.stack import settings
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Return different ports of the loopback that nobody listens on."""
     with contextlib.ExitStack() as open_sockets:
         ports = []
@@ -50,16 +50,21 @@ class Stack:
 
     :param backends: for each Cinder backend its section of options.
     :param defaults: options for the section DEFAULT of cinder.conf.
+    :param data_path: False makes migrations from backend to backend go on
+        as if their data had been copied, which this machine may not be
+        able to do: it needs NVMe/TCP in the kernel.
     :param timeout: seconds for everything to become ready.
     :param progress: where to tell what is being waited for.
     """
 
     def __init__(self, backends: settings.Sections, *,
                  defaults: settings.Options | None = None,
+                 data_path: bool = True,
                  timeout: float = 120.0,
                  progress: typing.TextIO | None = None) -> None:
         self._backends = backends
         self._defaults = defaults
+        self._data_path = data_path
         self._timeout = timeout
         self._progress = progress or sys.stderr
         # Leave the folder behind, for what the logs in it may tell.
@@ -116,18 +121,16 @@ class Stack:
         began = time.monotonic()
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix='lightos-stack-'))
         self._end.callback(self._remove_folder)
-        ports = _free_ports(2)
+        ports = free_ports(2)
         self.keystone = keystone.Keystone(self._subfolder('keystone'),
                                           ports[0])
-        self.cinder = cinder.Cinder(self._subfolder('cinder'), ports[1],
-                                    self._backends, self._defaults)
+        self.cinder = self._make_cinder(self._subfolder('cinder'), ports[1])
         # Both at once: each spends seconds on imports and on its tables,
         # and Cinder wants Keystone only with the first request.
         user = identity.Identity(self.keystone.url, 'cinder', 'service',
                                  secrets.token_urlsafe(12))
-        for start in (self.keystone.start, lambda: self.cinder.start(user)):
-            self.processes.append(start())
-            self._end.callback(self.processes[-1].end)
+        self.keystone.start(self._look_after)
+        self.cinder.start(user, self._look_after)
 
         self._wait('Keystone', self.keystone.answers)
         self.keystone.add_service_user(user)
@@ -139,6 +142,15 @@ class Stack:
         session = self.admin.session()
         self._wait('Cinder', lambda: not self.cinder.missing(session))
         self._say(f'ready after {time.monotonic() - began:.1f} s')
+
+    def _make_cinder(self, folder: pathlib.Path, port: int) -> cinder.Cinder:
+        return cinder.Cinder(folder, port, self._backends, self._defaults,
+                             self._data_path)
+
+    def _look_after(self, service: process.Process) -> process.Process:
+        self.processes.append(service)
+        self._end.callback(service.end)
+        return service
 
     def _subfolder(self, name: str) -> pathlib.Path:
         folder = self.folder / name

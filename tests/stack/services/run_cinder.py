@@ -30,6 +30,7 @@ monkey_patch.patch()
 
 import logging as python_logging  # noqa: E402
 
+import data_path  # noqa: E402
 import os_brick  # noqa: E402
 from oslo_config import cfg  # noqa: E402
 from oslo_log import log as logging  # noqa: E402
@@ -66,10 +67,12 @@ class _Service(service.Service):
         super().report_state()
 
 
-def main(config_file: str) -> None:
+def main(config_file: str, *options: str) -> None:
     """Create the database, then run the three services."""
     i18n.enable_lazy()
     objects.register_all()
+    if data_path.OPTION in options:
+        data_path.do_without()
     CONF(['--config-file', config_file], project='cinder',
          version=version.version_string())
     config.set_middleware_defaults()
