@@ -21,7 +21,6 @@ from typing import Sequence
 
 from cinder import coordination
 from cinder import exception
-from cinder.i18n import _
 from cinder import interface
 from cinder.volume import driver
 from cinder.volume import volume_utils
@@ -29,7 +28,7 @@ from oslo_config import cfg
 from oslo_log import log as logging
 from oslo_utils import units
 
-from lightos_cinder import acl
+from lightos_cinder import attachments
 from lightos_cinder import backend
 from lightos_cinder.client import endpoints
 from lightos_cinder.client import errors as client_errors
@@ -56,7 +55,8 @@ _LEVELS = {'Warning': logging.WARNING, 'Error': logging.ERROR}
 
 
 @interface.volumedriver
-class LightOSVolumeDriver(management.Management, driver.VolumeDriver):
+class LightOSVolumeDriver(management.Management, attachments.Attachments,
+                          driver.VolumeDriver):
     """Cinder volume driver for Lightbits LightOS.
 
     A drop-in successor of the driver inside Cinder: options, extra specs,
@@ -286,88 +286,6 @@ class LightOSVolumeDriver(management.Management, driver.VolumeDriver):
     def snapshot_revert_use_temp_snapshot(self) -> bool:
         """Whether Cinder shall keep a copy: a rollback is all or nothing."""
         return False
-
-    # Connections
-
-    def validate_connector(self, connector: Mapping[str, Any]) -> None:
-        """Refuse a host that could not attach anything."""
-        connection.validate(connector, self._settings.use_ip_acl,
-                            self._settings.ip_acl_networks)
-
-    @volume_utils.trace
-    @coordination.synchronized('lightos-access-{volume.id}')
-    def initialize_connection(self, volume: Any,
-                              connector: Mapping[str, Any]
-                              ) -> dict[str, Any]:
-        """Let a host in and tell it how to connect."""
-        host = connection.validate(connector, self._settings.use_ip_acl,
-                                   self._settings.ip_acl_networks)
-        ref = records.volume_ref(volume)
-        with errors.translated(ref):
-            try:
-                opened = self._backend.grant(
-                    ref, host, records.attached(
-                        volume, self._settings.ip_acl_networks))
-            except acl.TooManyAddresses as error:
-                raise exception.VolumeBackendAPIException(
-                    data=_('volume %(volume)s: %(error)s. Set '
-                           'lightos_ipacl_networks to the networks that '
-                           'hosts reach the cluster from.')
-                    % {'volume': volume.id, 'error': error})
-        LOG.info('Volume %s is open to host %s at %s.', volume.id, host.nqn,
-                 ', '.join(sorted(host.addresses)))
-        return {'driver_volume_type': 'lightos',
-                'data': connection.properties(opened, self._cluster)}
-
-    @volume_utils.trace
-    @coordination.synchronized('lightos-access-{volume.id}')
-    def terminate_connection(self, volume: Any,
-                             connector: Optional[Mapping[str, Any]],
-                             **kwargs: Any) -> bool:
-        """Show a host out, or everybody if there is no connector.
-
-        Whether it is forced makes no difference: access either ends or
-        this fails.
-
-        :returns: whether the host stays connected for another attachment
-        """
-        ref = records.volume_ref(volume)
-        if connector is not None and not connector.get('nqn'):
-            raise exception.InvalidConnectorException(
-                missing=_('nqn (the host to show out of volume %s)')
-                % volume.id)
-        try:
-            with errors.translated(ref):
-                if connector is None:
-                    self._backend.revoke_all(ref)
-                elif connection.shares_host(connector,
-                                            records.connectors(volume)):
-                    LOG.info('Volume %s stays open to host %s, which has '
-                             'another attachment of it.', volume.id,
-                             connector['nqn'])
-                    return True
-                else:
-                    self._backend.revoke(
-                        ref, connection.as_told(connector),
-                        [connection.as_told(attached)
-                         for attached in records.connectors(volume)])
-        except exception.VolumeNotFound:
-            LOG.warning('Volume %s is not on the cluster any more; there is '
-                        'no access to end.', volume.id)
-            return False
-        LOG.info('Volume %s is closed to %s.', volume.id,
-                 connector['nqn'] if connector else 'all hosts')
-        return False
-
-    def ensure_export(self, context: Any, volume: Any) -> None:
-        """Nothing to do: the cluster keeps its access lists."""
-
-    def create_export(self, context: Any, volume: Any,
-                      connector: Mapping[str, Any]) -> None:
-        """Nothing to do: access is given as a host connects."""
-
-    def remove_export(self, context: Any, volume: Any) -> None:
-        """Nothing to do: access has ended as the host disconnected."""
 
     # What the scheduler knows
 

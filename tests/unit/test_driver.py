@@ -203,7 +203,7 @@ class TypeTest(driver_case.ReadyDriverTestCase):
 class LogTest(driver_case.ReadyDriverTestCase):
 
     def assert_told(self, call, *args):
-        with self.assertLogs('lightos_cinder.driver', 'INFO') as logs:
+        with self.assertLogs('lightos_cinder', 'INFO') as logs:
             call(*args)
         self.assertEqual(1, len(logs.output), logs.output)
         self.assertTrue(logs.output[0].startswith('INFO'))
@@ -244,7 +244,7 @@ class FewReplicasTest(driver_case.DriverTestCase):
         self.backend.cluster_info.return_value = (
             models.ClusterInfo.from_json({'subsystemNQN': 'nqn',
                                           'supportedMaxReplicas': 1}))
-        with self.assertLogs('lightos_cinder.driver', 'WARNING') as logs:
+        with self.assertLogs('lightos_cinder', 'WARNING') as logs:
             self.setup_driver()
         self.assertIn('lightos_default_num_replicas', logs.output[0])
         with self.assertRaises(exception.InvalidVolumeType) as caught:

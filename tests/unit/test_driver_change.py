@@ -11,15 +11,12 @@
 # under the License.
 
 
-from unittest import mock
-
 from cinder import exception
 from cinder import objects
 import ddt
 from oslo_utils import units
 
 from lightos_cinder.client import errors as client_errors
-from lightos_cinder import records
 from lightos_cinder import specs
 from tests.unit import cinder_objects
 from tests.unit import driver_case
@@ -144,45 +141,6 @@ class MigratedTest(driver_case.ReadyDriverTestCase):
         self.assertIn(self.volume.id, logs.output[0])
 
 
-class TemporaryTest(driver_case.ReadyDriverTestCase):
-    """The temporary volume of a migration has the row of its original."""
-
-    def setUp(self):
-        super().setUp()
-        self.origin = cinder_objects.volume(volume_id=UUID,
-                                            provider_id='tenant origin-uuid')
-        self.patch(objects.Volume, 'get_by_id', self.get_by_id)
-
-    def get_by_id(self, context, volume_id):
-        if self.origin is None:
-            raise exception.VolumeNotFound(volume_id=volume_id)
-        self.assertTrue(context.is_admin)
-        self.assertEqual(UUID, volume_id)
-        return self.origin
-
-    def ref_of(self, provider_id):
-        volume = cinder_objects.volume(
-            cinder_objects.volume_type(lightos__project_name='of-type'),
-            provider_id=provider_id)
-        volume.migration_status = 'target:' + UUID
-        return records.volume_ref(volume)
-
-    def test_not_created_yet(self):
-        self.assertEqual(self.ref('of-type'),
-                         self.ref_of('tenant origin-uuid'))
-
-    def test_created_it_is_itself_under_any_name(self):
-        ref = self.ref_of('of-type new-uuid')
-        self.assertEqual(('of-type', 'new-uuid', True),
-                         (ref.project, ref.uuid, ref.managed))
-
-    def test_without_an_original_its_name_tells(self):
-        self.origin = None
-        ref = self.ref_of('tenant origin-uuid')
-        self.assertEqual(('tenant', 'origin-uuid', False),
-                         (ref.project, ref.uuid, ref.managed))
-
-
 class ProviderInfoTest(driver_case.ReadyDriverTestCase):
 
     def test_of_volumes_without(self):
@@ -193,19 +151,3 @@ class ProviderInfoTest(driver_case.ReadyDriverTestCase):
         self.assertEqual([{'id': volumes[0].id, 'provider_id': 'tenant'}] * 2,
                          updates)
         self.assertIsNone(snapshots)
-
-
-class RecordsTest(driver_case.ReadyDriverTestCase):
-
-    def test_projects_are_those_of_types_for_this_backend(self):
-        types = {
-            'a': {'extra_specs': {'lightos:project_name': 'one'}},
-            'b': {'extra_specs': {'lightos:project_name': 'two',
-                                  'volume_backend_name': 'lightstack'}},
-            'c': {'extra_specs': {'lightos:project_name': 'no',
-                                  'volume_backend_name': 'other'}},
-            'd': {'extra_specs': {}}, 'e': {}}
-        with mock.patch('cinder.volume.volume_types.get_all_types',
-                        autospec=True, return_value=types):
-            self.assertEqual(['default', 'one', 'two'],
-                             records.projects('lightstack'))

@@ -218,7 +218,7 @@ class TerminateTest(driver_case.ReadyDriverTestCase):
     def test_of_a_volume_that_is_gone_is_done(self, by):
         self.backend.revoke.side_effect = errors.Missing('volume', self.ref())
         self.backend.revoke_all.side_effect = self.backend.revoke.side_effect
-        with self.assertLogs('lightos_cinder.driver', 'WARNING'):
+        with self.assertLogs('lightos_cinder', 'WARNING'):
             self.assertIs(False, self.terminate(by))
 
     @ddt.data(
