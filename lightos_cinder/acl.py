@@ -168,8 +168,13 @@ def revoke(access: Access, host: Host, others: Iterable[Host],
     inside = inside - {host.nqn}
     ip_acl = access.ip_acl
     if all(known.get(nqn) for nqn in inside):
-        ip_acl = ip_acl - host.addresses.difference(
-            *(known[nqn] for nqn in inside))
+        needed = frozenset[str]().union(*(known[nqn] for nqn in inside))
+        if use_ip_acl and models.ALLOW_ANY not in ip_acl:
+            # Those too of hosts that left while another was about to come,
+            # of which Cinder had nothing on record yet.
+            ip_acl = ip_acl & needed
+        else:
+            ip_acl = ip_acl - (host.addresses - needed)
     # Otherwise a host stays whose addresses nobody knows. An address of
     # the leaving host may be its own too, and opens nothing by itself.
     left = Access(inside, ip_acl or access.ip_acl)

@@ -158,8 +158,9 @@ class Redis(Server):
 
     @property
     def url(self) -> str:
-        """Where tooz finds it."""
-        return f'redis://:{self.password}@{HOST}:{self.port}'
+        """Where tooz finds it; a lock survives its holder by 10 seconds."""
+        return (f'redis://:{self.password}@{HOST}:{self.port}'
+                '?lock_timeout=10')
 
     def start(self, launch: process.Launch) -> None:
         """Start to start; it keeps nothing on disk."""

@@ -190,7 +190,12 @@ class RevokeTest(unittest.TestCase):
         (access(['nqn-a', 'nqn-b'], A.addresses | B.addresses),
          [acl.Host('nqn-b', B.addresses | {'10.0.0.1'})],
          access(['nqn-b'], B.addresses | {'10.0.0.1'})),
-        # So do all where nobody knows who has which.
+        # What no host there has goes, as that of one that left when Cinder
+        # did not know yet of the one that came.
+        (access(['nqn-a', 'nqn-b'],
+                A.addresses | B.addresses | {'10.7.0.1'}), [B],
+         access(['nqn-b'], B.addresses)),
+        # All stay where nobody knows who has which.
         (access(['nqn-a', 'nqn-x'], A.addresses | {'10.7.0.1'}), [B],
          access(['nqn-x'], A.addresses | {'10.7.0.1'})),
         # The last one leaves nobody.
@@ -229,6 +234,13 @@ class RevokeTest(unittest.TestCase):
         """Defect 19: an administrator's IP ACL is not overwritten."""
         self.assertEqual(access(NONE, ip_acl),
                          acl.revoke(access(['nqn-a'], ip_acl), A, [], False))
+
+    def test_without_ip_acl_only_what_the_host_brought_goes(self):
+        before = access(['nqn-a', 'nqn-b'],
+                        A.addresses | B.addresses | {'10.7.0.1'})
+        self.assertEqual(
+            access(['nqn-b'], B.addresses | {'10.7.0.1'}),
+            acl.revoke(before, A, [B], False))
 
     def test_the_only_address_stays_for_a_host_that_says_none(self):
         """Without IP ACL a host may have been let in without addresses."""
