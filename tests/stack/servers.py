@@ -125,7 +125,8 @@ class MariaDB(Server):
         data = self.give(self._data_folder())
         installed = subprocess.run(
             [self.program('mariadb-install-db'), '--no-defaults',
-             f'--datadir={data}', '--skip-test-db', '--skip-name-resolve',
+             f'--datadir={data}', f'--tmpdir={data}', '--skip-test-db',
+             '--skip-name-resolve',
              *([f'--user={self.run_as()}'] if self.run_as() else [])],
             capture_output=True, text=True, cwd=self.folder)
         if installed.returncode:
@@ -138,7 +139,7 @@ class MariaDB(Server):
             f"GRANT ALL ON {name}.* TO {name}@'{HOST}';\n"))
         launch(self.command(
             self.program('mariadbd'), '--no-defaults', f'--datadir={data}',
-            f'--bind-address={HOST}', f'--port={self.port}',
+            f'--tmpdir={data}', f'--bind-address={HOST}', f'--port={self.port}',
             f'--socket={self.folder}/socket', '--skip-name-resolve',
             f'--init-file={first}', '--innodb-flush-log-at-trx-commit=0'))
 
