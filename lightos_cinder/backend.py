@@ -117,10 +117,11 @@ class Backend:
             if not policy:
                 return False
         volume = lifecycle.of_volume(client, ref)
-        if volume.find().replicas != spec.replicas:
+        found = volume.find()
+        if found.replicas != spec.replicas:
             return False
         volume.change(lambda present: _lacking(
-            present, compression=spec.compression, qos_policy=policy))
+            present, compression=spec.compression, qos_policy=policy), found)
         return True
 
     def roll_back_volume(self, ref: naming.Ref, snapshot: naming.Ref,
@@ -143,10 +144,10 @@ class Backend:
                 'snapshot %s is not one of volume %s but of volume %s (%s)'
                 % (snapshot, ref, content.source_volume_name,
                    content.source_volume_uuid))
-        rolled.roll_back(content)
+        after = rolled.roll_back(content, before)
         return rolled.change(lambda volume: _lacking(
             volume, size=size,
-            access=acl.Access(before.acl, before.ip_acl)))
+            access=acl.Access(before.acl, before.ip_acl)), after)
 
     def list_volumes(self, project: str) -> list[models.Volume]:
         """All volumes of a project that are to stay."""
@@ -181,10 +182,10 @@ class Backend:
         """
         volume = lifecycle.of_volume(self._client(), ref)
         # It is closed to all hosts; let its IP ACL say so as well.
-        volume.change(lambda present: _lacking(
+        changed = volume.change(lambda present: _lacking(
             present, size=size, qos_policy=qos_policy, access=acl.shut_out(
                 acl.Access(present.acl, present.ip_acl), self._use_ip_acl)))
-        return volume.rename(name)
+        return volume.rename(name, changed)
 
     def rename_volume(self, ref: naming.Ref, name: str) -> bool:
         """Have a volume of that name.

@@ -172,20 +172,21 @@ class Lifecycle(Generic[Model]):
 
     def change(self: 'Lifecycle[models.Volume]',
                wanted: Callable[[models.Volume],
-                                Optional[Mapping[str, Any]]]
-               ) -> models.Volume:
+                                Optional[Mapping[str, Any]]],
+               seen: Optional[models.Volume] = None) -> models.Volume:
         """Change the volume until there is nothing left to change.
 
         Compare and swap: a change is made to what was read, or not at all.
 
         :param wanted: what of a volume is to be changed; None if nothing
+        :param seen: what has just been read, in place of a first look
         """
         volumes = self._client.volumes
         accepted = None
         for attempt in polling.retrying(self._client.deadline, _PACE,
                                         _again):
             with attempt:
-                volume = self.find()
+                volume, seen = seen or self.find(), None
                 if not volume.state.usable:
                     raise errors.NotSettled('%s is %s' % (
                         self, volume.state.value))
@@ -206,12 +207,14 @@ class Lifecycle(Generic[Model]):
                                         % self)
         raise AssertionError('a retrying loop returns or raises')
 
-    def rename(self: 'Lifecycle[models.Volume]', name: str) -> bool:
+    def rename(self: 'Lifecycle[models.Volume]', name: str,
+               seen: Optional[models.Volume] = None) -> bool:
         """Give the volume that name, if the cluster can.
 
         Versions before labels and newName came ignore the wish without a
         word (REST API facts, 7): it is given up after a while.
 
+        :param seen: what has just been read, in place of a first look
         :returns: whether it has that name now
         :raises AlreadyExists: if another volume has it
         """
@@ -220,7 +223,7 @@ class Lifecycle(Generic[Model]):
                             dataclasses.replace(self._ref, managed=True))
         try:
             patient.change(lambda volume: None if volume.name == name
-                           else api.renamed(name))
+                           else api.renamed(name), seen)
         except (errors.NotSettled, client_errors.BadRequest,
                 client_errors.Unimplemented) as error:
             LOG.info('%s keeps its name on the cluster: %s', self, error)
@@ -228,17 +231,20 @@ class Lifecycle(Generic[Model]):
         return True
 
     def roll_back(self: 'Lifecycle[models.Volume]',
-                  snapshot: models.Snapshot) -> models.Volume:
+                  snapshot: models.Snapshot,
+                  seen: Optional[models.Volume] = None) -> models.Volume:
         """Give the volume the content and the size of its snapshot.
 
         Asked for again where it is unknown whether it was done: nobody
         writes to a volume that is being reverted.
+
+        :param seen: what has just been read, in place of a first look
         """
         accepted = False
         for attempt in polling.retrying(self._client.deadline, _PACE,
                                         _again):
             with attempt:
-                volume = self.find()
+                volume, seen = seen or self.find(), None
                 if not volume.state.usable:
                     raise errors.NotSettled('%s is %s' % (
                         self, volume.state.value))

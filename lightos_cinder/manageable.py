@@ -115,10 +115,9 @@ def volume_entry(volume: models.Volume, cinder_id: Optional[str],
     """
     return dict(
         _entry(volume, cinder_id, reason),
-        extra_info=_('LightOS project %(project)s, name %(name)s, '
-                     '%(replicas)d replicas, compression %(compression)s')
-        % {'project': volume.project, 'name': volume.name,
-           'replicas': volume.replicas, 'compression': volume.compression})
+        extra_info={'project': volume.project, 'name': volume.name,
+                    'replicas': str(volume.replicas),
+                    'compression': str(volume.compression)})
 
 
 def snapshot_entry(snapshot: models.Snapshot, cinder_id: Optional[str],
@@ -127,10 +126,8 @@ def snapshot_entry(snapshot: models.Snapshot, cinder_id: Optional[str],
     return dict(
         _entry(snapshot, cinder_id, reason),
         source_reference={_SOURCE_ID: snapshot.source_volume_uuid},
-        extra_info=_('LightOS project %(project)s, name %(name)s, of volume '
-                     '%(volume)s')
-        % {'project': snapshot.project, 'name': snapshot.name,
-           'volume': snapshot.source_volume_name})
+        extra_info={'project': snapshot.project, 'name': snapshot.name,
+                    'volume': snapshot.source_volume_name})
 
 
 def _entry(found: Union[models.Volume, models.Snapshot],

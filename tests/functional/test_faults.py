@@ -271,6 +271,10 @@ class CalmTestCase(base.DriverTestCase):
                 volume, base.connector(number), force=False)
         for one in (copy, clone):
             self.driver.delete_volume(one)
+        self.driver.revert_to_snapshot(self.context, volume, snapshot)
+        self.assertTrue(self.driver.retype(
+            self.context, volume, self.volume(dict(
+                base.GOLD, compression='<is> False')).volume_type, {}, {}))
         self.driver.delete_snapshot(snapshot)
         self.driver.delete_volume(volume)
         self.driver.get_volume_stats(refresh=True)

@@ -14,6 +14,7 @@
 import unittest
 
 from cinder import exception
+from cinder import objects
 import ddt
 
 from lightos_cinder.client import models
@@ -103,8 +104,8 @@ class EntryTest(unittest.TestCase):
             {'reference': {'source-id': UUID}, 'size': 1,
              'safe_to_manage': True, 'reason_not_safe': None,
              'cinder_id': None,
-             'extra_info': 'LightOS project tenant, name crm-data, '
-                           '2 replicas, compression True'},
+             'extra_info': {'project': 'tenant', 'name': 'crm-data',
+                            'replicas': '2', 'compression': 'True'}},
             manageable.volume_entry(volume(), None, None))
 
     def test_of_a_snapshot(self):
@@ -112,6 +113,16 @@ class EntryTest(unittest.TestCase):
             {'reference': {'source-id': UUID}, 'size': 1,
              'safe_to_manage': False, 'reason_not_safe': 'taken',
              'cinder_id': 'an-id', 'source_reference': {'source-id': 'v1'},
-             'extra_info': 'LightOS project tenant, name before, of volume '
-                           'crm-data'},
+             'extra_info': {'project': 'tenant', 'name': 'before',
+                            'volume': 'crm-data'}},
             manageable.snapshot_entry(snapshot(), 'an-id', 'taken'))
+
+    def test_as_cinder_sends_them_to_its_api(self):
+        for kind, entry in (
+                (objects.ManageableVolumeList,
+                 manageable.volume_entry(volume(), None, 'taken')),
+                (objects.ManageableSnapshotList,
+                 manageable.snapshot_entry(snapshot(), UUID, None))):
+            sent, = kind.from_primitives(None, [entry])
+            self.assertEqual({'source-id': UUID}, sent.reference)
+            self.assertEqual('tenant', sent.extra_info['project'])
