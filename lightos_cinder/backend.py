@@ -125,14 +125,16 @@ class Backend:
         return True
 
     def roll_back_volume(self, ref: naming.Ref, snapshot: naming.Ref,
-                         size: int) -> models.Volume:
+                         size: int, attached: bool) -> models.Volume:
         """Have a volume with the content of one of its snapshots.
 
         The cluster gives it the size of the snapshot, too, and some
-        versions its access lists (REST API facts, 2.15): both are had
-        again as they were.
+        versions its access lists (REST API facts, 2.15). It has its own
+        size afterwards, and is closed to everybody.
 
         :param size: bytes that it shall have at least
+        :param attached: whether Cinder has attachments of it on record: its
+            access lists are then had again as they were
         :raises Different: if it is the snapshot of another volume
         """
         client = self._client()
@@ -144,10 +146,29 @@ class Backend:
                 'snapshot %s is not one of volume %s but of volume %s (%s)'
                 % (snapshot, ref, content.source_volume_name,
                    content.source_volume_uuid))
-        after = rolled.roll_back(content, before)
-        return rolled.change(lambda volume: _lacking(
-            volume, size=size,
-            access=acl.Access(before.acl, before.ip_acl)), after)
+        access = acl.Access(before.acl, before.ip_acl)
+        if not attached:
+            access = acl.shut_out(access, self._use_ip_acl)
+        try:
+            after = rolled.roll_back(content, before)
+            return rolled.change(lambda volume: _lacking(
+                volume, size=size, access=access), after)
+        except client_errors.LightOSError as error:
+            self._have_access(client, ref, access, error)
+            raise
+
+    def _have_access(self, client: api.LightOSClient, ref: naming.Ref,
+                     access: acl.Access, cause: client_errors.LightOSError
+                     ) -> None:
+        """Put access right after a rollback that failed."""
+        try:
+            self._reach(client.renewed(lifecycle.TIDY_TIMEOUT), ref,
+                        lambda present: access)
+        except client_errors.LightOSError as error:
+            LOG.error('Volume %s may be open to hosts that it was open to '
+                      'as its snapshot was taken: rolling it back failed '
+                      '(%s), and so did closing it: %s', ref.cinder_id,
+                      cause, error)
 
     def list_volumes(self, project: str) -> list[models.Volume]:
         """All volumes of a project that are to stay."""
@@ -179,13 +200,21 @@ class Backend:
         :param size: bytes
         :param name: that it shall have if the cluster can rename
         :returns: whether it has
+        :raises Different: if it is open to hosts
         """
         volume = lifecycle.of_volume(self._client(), ref)
-        # It is closed to all hosts; let its IP ACL say so as well.
-        changed = volume.change(lambda present: _lacking(
-            present, size=size, qos_policy=qos_policy, access=acl.shut_out(
-                acl.Access(present.acl, present.ip_acl), self._use_ip_acl)))
-        return volume.rename(name, changed)
+
+        def wanted(present: models.Volume) -> Optional[Mapping[str, Any]]:
+            if not present.closed:
+                raise errors.Different('volume %s was opened to %s' % (
+                    ref, ', '.join(sorted(present.acl))))
+            # Let its IP ACL say so as well.
+            return _lacking(
+                present, size=size, qos_policy=qos_policy,
+                access=acl.shut_out(acl.Access(present.acl, present.ip_acl),
+                                    self._use_ip_acl))
+
+        return volume.rename(name, volume.change(wanted))
 
     def rename_volume(self, ref: naming.Ref, name: str) -> bool:
         """Have a volume of that name.

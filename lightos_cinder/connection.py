@@ -12,6 +12,7 @@
 
 """Connectors: who wants to attach, and what os-brick needs for it."""
 
+import collections.abc
 import os
 import re
 import shutil
@@ -52,7 +53,8 @@ def validate(connector: Optional[Mapping[str, Any]], use_ip_acl: bool,
         ``host_ips``, all addresses of all interfaces but lo
     :raises InvalidConnectorException: names what is missing or cannot be
     """
-    connector = connector or {}
+    if not isinstance(connector, collections.abc.Mapping):
+        connector = {}
     if not connector.get('nqn'):
         raise exception.InvalidConnectorException(
             missing=_('nqn (the host NQN in %s)') % _HOST_NQN_FILE)
@@ -81,9 +83,8 @@ def validate(connector: Optional[Mapping[str, Any]], use_ip_acl: bool,
 def host_of(connector: Mapping[str, Any],
             networks: Sequence[acl.Network] = ()) -> acl.Host:
     """The host in a connector that has at least an NQN."""
-    addresses = connector.get('host_ips')
-    return acl.Host(connector['nqn'], acl.usable(
-        addresses if isinstance(addresses, (list, tuple)) else (), networks))
+    return acl.Host(connector['nqn'],
+                    acl.usable(_addresses(connector), networks))
 
 
 def _is_nqn(value: object) -> bool:
@@ -97,8 +98,12 @@ def as_told(connector: Mapping[str, Any]) -> acl.Host:
     That was before lightos_ipacl_networks was set, or by the driver inside
     Cinder.
     """
-    return acl.Host(connector['nqn'],
-                    acl.every(connector.get('host_ips') or ()))
+    return acl.Host(connector['nqn'], acl.every(_addresses(connector)))
+
+
+def _addresses(connector: Mapping[str, Any]) -> Iterable[str]:
+    told = connector.get('host_ips')
+    return told if isinstance(told, (list, tuple)) else ()
 
 
 def shares_host(connector: Mapping[str, Any],

@@ -21,6 +21,7 @@ from typing import Sequence
 
 from cinder import coordination
 from cinder import exception
+from cinder.i18n import _
 from cinder import interface
 from cinder.volume import driver
 from cinder.volume import volume_utils
@@ -49,6 +50,9 @@ LOG = logging.getLogger(__name__)
 
 #: What Cinder is to record of a volume or a snapshot.
 ModelUpdate = dict[str, Optional[str]]
+
+#: Status of volumes that will say where they are in a moment.
+_ABOUT_TO_SAY = ('creating', 'managing')
 
 #: How loudly to tell of a cluster's health.
 _LEVELS = {'Warning': logging.WARNING, 'Error': logging.ERROR}
@@ -176,8 +180,19 @@ class LightOSVolumeDriver(management.Management, attachments.Attachments,
 
     @volume_utils.trace
     def delete_volume(self, volume: Any) -> None:
-        """Delete a volume."""
+        """Delete a volume.
+
+        :raises VolumeBackendAPIException: also for what a migration that
+            was stopped at its very end left on record twice
+        """
         ref = records.volume_ref(volume)
+        owner = records.taken_over_by(volume)
+        if owner:
+            raise exception.VolumeBackendAPIException(
+                data=_('volume %(volume)s is on record where volume '
+                       '%(owner)s is, which a migration gave its place to. '
+                       'Unmanage volume %(volume)s instead.')
+                % {'volume': volume.id, 'owner': owner})
         with errors.translated(ref):
             self._backend.delete_volume(ref)
         LOG.info('Volume %s is deleted.', volume.id)
@@ -204,10 +219,10 @@ class LightOSVolumeDriver(management.Management, attachments.Attachments,
         """
         ref = records.volume_ref(volume)
         spec = self._spec(new_type)
-        before = records.qos_policy(records.type_of(volume))
         with errors.translated(ref, asked=spec):
             done = self._backend.retype_volume(
-                ref, spec, drops_qos_policy=bool(before))
+                ref, spec, drops_qos_policy=records.names_qos_policy(
+                    records.type_of(volume)))
         LOG.info('Volume %s %s %s.', volume.id,
                  'is now of' if done else 'must be migrated to become of',
                  spec)
@@ -223,9 +238,11 @@ class LightOSVolumeDriver(management.Management, attachments.Attachments,
         project.
         """
         ref = records.volume_ref(new_volume)
+        # An old volume that does not say where it is goes by its name.
+        told = bool(volume.provider_id)
         renamed = False
         try:
-            renamed = self._backend.rename_volume(
+            renamed = told and self._backend.rename_volume(
                 ref, CONF.volume_name_template % volume.id)
         except client_errors.LightOSError as error:
             # It has all data: no reason to fail the migration.
@@ -244,7 +261,8 @@ class LightOSVolumeDriver(management.Management, attachments.Attachments,
         """
         return [{'id': volume.id, 'provider_id': specs.project_of(
             records.type_of(volume))} for volume in volumes
-            if not volume.provider_id], None
+            if not volume.provider_id
+            and volume.status not in _ABOUT_TO_SAY], None
 
     # Snapshots
 
@@ -274,13 +292,19 @@ class LightOSVolumeDriver(management.Management, attachments.Attachments,
         LOG.info('Snapshot %s is deleted.', snapshot.id)
 
     @volume_utils.trace
+    @coordination.synchronized('lightos-access-{volume.id}')
     def revert_to_snapshot(self, context: Any, volume: Any, snapshot: Any
                            ) -> None:
-        """Roll a volume back to one of its snapshots."""
+        """Roll a volume back to one of its snapshots.
+
+        Nobody comes and nobody goes meanwhile: some versions of LightOS
+        bring back the access lists of the snapshot, too.
+        """
         ref = records.volume_ref(volume)
         with errors.translated(ref):
             self._backend.roll_back_volume(
-                ref, records.snapshot_ref(snapshot), volume.size * units.Gi)
+                ref, records.snapshot_ref(snapshot), volume.size * units.Gi,
+                attached=bool(records.connectors(volume)))
         LOG.info('Volume %s is as in snapshot %s.', volume.id, snapshot.id)
 
     def snapshot_revert_use_temp_snapshot(self) -> bool:
@@ -297,13 +321,13 @@ class LightOSVolumeDriver(management.Management, attachments.Attachments,
                 # The scheduler shall not learn of trouble minutes later.
                 timeout = self._settings.request_timeout
                 self._cluster = self._backend.cluster_info(timeout=timeout)
-                cluster = self._backend.cluster(timeout=timeout)
         except exception.VolumeBackendAPIException as error:
             # To raise would leave the scheduler with what it knew before.
             LOG.error('The LightOS cluster does not tell its state: %s',
                       error)
             told = stats.of_silence()
         else:
+            cluster = self._statistics(timeout)
             told = stats.capabilities(self._cluster, cluster,
                                       self._settings.default_replicas)
             if cluster:
@@ -317,6 +341,15 @@ class LightOSVolumeDriver(management.Management, attachments.Attachments,
             reserved_percentage=configured('reserved_percentage'),
             max_over_subscription_ratio=configured(
                 'max_over_subscription_ratio'))
+
+    def _statistics(self, timeout: float) -> Optional[models.Cluster]:
+        """What the cluster tells of its capacity and health, if it does."""
+        try:
+            return self._backend.cluster(timeout=timeout)
+        except client_errors.LightOSError as error:
+            LOG.warning('LightOS cluster %s does not tell its capacity: %s',
+                        self._cluster.name, error)
+            return None
 
     def _note_health(self, health: models.Health) -> None:
         """Tell operators of a change for the worse or for the better."""

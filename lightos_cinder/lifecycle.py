@@ -50,6 +50,9 @@ TIDY_TIMEOUT = 10
 #: Seconds for a new name to show on clusters that can rename.
 _RENAME_TIMEOUT = 5
 
+#: Seconds after which a rollback is over that shows by nothing.
+_ROLLBACK_GRACE = 3
+
 
 def _again(error: BaseException) -> bool:
     """Whether to read once more and see what is still to be done."""
@@ -83,37 +86,31 @@ class Lifecycle(Generic[Model]):
     def locate(self) -> Optional[Model]:
         """The object, also if it is on its way out; None if there is none.
 
-        An object that has the UUID and the name of another is another's:
-        Cinder copies a volume's provider_id onto temporary volumes.
-
-        :raises Different: if it is there under a name nobody knows
+        What has its UUID is it, under whatever name. But Cinder copies the
+        provider_id of a volume onto temporary ones: if the name is not its
+        own either, and another has that UUID too, it is the other's.
         """
         ref = self._ref
-        other: Optional[Model] = None
         if ref.uuid:
             try:
-                other = self._collection.get(ref.project, ref.uuid)
-                if ref.managed or naming.is_own(ref, other.name):
-                    return other
+                found = self._collection.get(ref.project, ref.uuid)
             except client_errors.NotFound:
                 pass
-        if other and naming.is_anothers(ref, other.name):
-            # So is the project, then.
-            self._ref = ref = dataclasses.replace(
-                ref, project=ref.type_project or ref.project, uuid=None)
-            other = None
+            else:
+                if ref.managed or naming.is_own(ref, found.name):
+                    return found
+                project = ref.inherited() if ref.inherited else None
+                if project is None:
+                    return found
+                self._ref = ref = dataclasses.replace(ref, project=project,
+                                                      uuid=None)
         # Also the proof that the project is there and open to us: where it
         # is not, "not found" would not be the cluster's word on the object.
-        found = self._collection.find(ref.project, ref.name)
+        by_name = self._collection.find(ref.project, ref.name)
         if ref.managed:
             # It was known by its UUID; a namesake is none of ours.
             return None
-        if not found and other:
-            # Somebody renamed this one, or adopted it: neither "gone" nor
-            # surely ours to delete.
-            raise errors.Different('%s is named %s on the cluster'
-                                   % (self, other.name))
-        return self._remember(found)
+        return self._remember(by_name)
 
     def find(self) -> Model:
         """The object, which shall be there and stay.
@@ -236,28 +233,37 @@ class Lifecycle(Generic[Model]):
         """Give the volume the content and the size of its snapshot.
 
         Asked for again where it is unknown whether it was done: nobody
-        writes to a volume that is being reverted.
+        writes to a volume that is being reverted. A node may show for a
+        moment what was before. That it is over tells the ETag, or that it
+        was seen under way; and time, as some versions may keep the ETag.
 
         :param seen: what has just been read, in place of a first look
         """
-        accepted = False
+        clock = self._client.deadline.clock
+        accepted: Optional[float] = None
+        before = ''
+        moved = False
         for attempt in polling.retrying(self._client.deadline, _PACE,
                                         _again):
             with attempt:
                 volume, seen = seen or self.find(), None
+                moved |= accepted is not None and (
+                    not volume.state.usable or volume.etag != before)
                 if not volume.state.usable:
                     raise errors.NotSettled('%s is %s' % (
                         self, volume.state.value))
-                if accepted and volume.size == snapshot.size:
+                if accepted is not None and volume.size == snapshot.size and (
+                        moved or clock.now() - accepted >= _ROLLBACK_GRACE):
                     return volume
-                if not accepted:
+                if accepted is None:
+                    before = volume.etag
                     try:
                         self._client.volumes.roll_back(
                             self._ref.project, volume.uuid, snapshot.uuid)
                     except client_errors.NotFound:
                         self.find()
                         raise
-                    accepted = True
+                    accepted = clock.now()
                 raise errors.NotSettled('%s is not rolled back yet' % self)
         raise AssertionError('a retrying loop returns or raises')
 

@@ -17,6 +17,7 @@ from typing import Any
 from typing import Mapping
 from typing import Optional
 from typing import Union
+import uuid as uuid_module
 
 from cinder import exception
 from cinder.i18n import _
@@ -45,8 +46,9 @@ def source(existing_ref: Any) -> naming.Source:
                                       'UUID on the cluster, or source-name'))
     if uuid and not uuidutils.is_uuid_like(uuid):
         raise refused(existing_ref, _('source-id is not a UUID'))
-    return naming.Source(uuid=str(uuid).lower() if uuid else None,
-                         name=str(name) if name else None)
+    if uuid:
+        return naming.Source(uuid=str(uuid_module.UUID(uuid)))
+    return naming.Source(name=str(name))
 
 
 def refused(existing_ref: Any, reason: str
@@ -74,6 +76,8 @@ def obstacle(found: Union[models.Volume, models.Snapshot]) -> Optional[str]:
             return _('it is open to %s') % ', '.join(sorted(found.acl))
     elif naming.is_temporary(found.name):
         return _('it is the temporary snapshot of a clone')
+    elif found.expires:
+        return _('the cluster deletes it by itself when its time is up')
     return None
 
 

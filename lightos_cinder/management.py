@@ -18,10 +18,12 @@ from typing import Iterator
 from typing import Optional
 from typing import Sequence
 
+from cinder import coordination
 from cinder import exception
 from cinder.i18n import _
 from cinder.volume import volume_utils
 from oslo_log import log as logging
+from oslo_utils import excutils
 from oslo_utils import units
 
 from lightos_cinder import backend
@@ -70,10 +72,15 @@ class Management:
         found = self._manageable_volume(existing_ref, spec)
         ref = naming.Ref(volume.id, found.project, found.name, found.uuid,
                          managed=True)
-        with errors.translated(ref, asked=spec):
-            renamed = self._backend.adopt_volume(
-                ref, manageable.gibibytes(found.size) * units.Gi,
-                spec.qos_policy, volume.name)
+        self._claim(found, volume, records.volume_at)
+        try:
+            with errors.translated(ref, asked=spec):
+                renamed = self._backend.adopt_volume(
+                    ref, manageable.gibibytes(found.size) * units.Gi,
+                    spec.qos_policy, volume.name)
+        except exception.CinderException:
+            with excutils.save_and_reraise_exception():
+                _record(volume, None)
         LOG.info('Volume %s is %s in LightOS project %s, where it was named '
                  '%s.', volume.id, found.uuid, found.project, found.name)
         return {
@@ -117,6 +124,7 @@ class Management:
         It keeps its name: the API renames volumes only.
         """
         found = self._manageable_snapshot(existing_ref, snapshot)
+        self._claim(found, snapshot, records.snapshot_at)
         LOG.info('Snapshot %s of volume %s is %s in LightOS project %s, '
                  'where it is named %s.', snapshot.id, snapshot.volume_id,
                  found.uuid, found.project, found.name)
@@ -144,6 +152,18 @@ class Management:
                 found, holder, _reason(found, holder)))
         return volume_utils.paginate_entries_list(
             entries, marker, limit, offset, sort_keys, sort_dirs)
+
+    @coordination.synchronized('lightos-manage-{found.uuid}')
+    def _claim(self, found: Any, record: Any,
+               holder_at: Callable[[str], Optional[str]]) -> None:
+        """Record at once where a volume or snapshot is.
+
+        Cinder does it only later, and somebody else may ask for the same.
+        """
+        holder = holder_at(_provider_id(found))
+        if holder:
+            raise exception.ManageExistingAlreadyManaged(volume_ref=holder)
+        _record(record, _provider_id(found))
 
     def _manageable_volume(self, existing_ref: Any, spec: specs.VolumeSpec
                            ) -> models.Volume:
@@ -211,7 +231,8 @@ class Management:
             with errors.translated():
                 try:
                     yield from listing(project)
-                except (client_errors.NoToken, client_errors.Forbidden,
+                except (client_errors.NoToken, client_errors.InvalidRequest,
+                        client_errors.BadRequest, client_errors.Forbidden,
                         client_errors.Unauthenticated,
                         client_errors.NotFound) as error:
                     # One tenant's trouble is not that of the others.
@@ -222,6 +243,11 @@ class Management:
 
 def _provider_id(found: Any) -> str:
     return naming.provider_id(found.project, found.uuid)
+
+
+def _record(record: Any, provider_id: Optional[str]) -> None:
+    record.provider_id = provider_id
+    record.save()
 
 
 def _check(existing_ref: Any, found: Any) -> None:

@@ -15,6 +15,7 @@
 import dataclasses
 import re
 from typing import Any
+from typing import Callable
 from typing import Optional
 import uuid
 
@@ -32,19 +33,20 @@ class Ref:
     :param project: the LightOS project
     :param name: its name there
     :param uuid: its UUID there, if it is known
-    :param type_project: where it is if project and UUID turn out to be
-        those of another
     :param managed: whether it kept a name that somebody else gave it, so
         that its UUID alone says which one it is
+    :param inherited: tells the project that it is in if project and UUID
+        are those of another volume, from which Cinder copied them, and
+        None if they are not; None if they cannot be
     """
 
     cinder_id: str
     project: str
     name: str
     uuid: Optional[str] = None
-    type_project: Optional[str] = dataclasses.field(default=None,
-                                                    compare=False)
     managed: bool = False
+    inherited: Optional[Callable[[], Optional[str]]] = dataclasses.field(
+        default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
         return '%s (%s in LightOS project %s)' % (
@@ -88,7 +90,9 @@ def provider_location(name_id: str, name: str) -> str:
         object from others: Cinder copies a volume's provider_location, as
         it does with its provider_id, onto temporary volumes
     """
-    return '%s %s' % (name_id, name)
+    # The UUID tells which one it is; the name is for people, and the column
+    # of the database has an end.
+    return ('%s %s' % (name_id, name))[:255]
 
 
 def parse_provider_location(text: Optional[str]
@@ -115,25 +119,21 @@ def is_own(ref: Ref, name: str) -> bool:
     return name == ref.name or not own.isdisjoint(_UUID.findall(name))
 
 
-def is_anothers(ref: Ref, name: str) -> bool:
-    """Whether a name on the cluster is that of another object of Cinder."""
-    return bool(_UUID.search(name)) and not is_own(ref, name)
-
-
-def volume_ref(volume: Any, type_project: str) -> Ref:
+def volume_ref(volume: Any, type_project: Callable[[], str],
+               inherited: Callable[[], bool]) -> Ref:
     """Where a volume is.
 
     :param volume: Cinder's Volume
-    :param type_project: the project that its volume type names, for
+    :param type_project: tells the project that its volume type names, for
         volumes that do not say where they are, or say it of another
+    :param inherited: tells whether another volume is on record there too
     """
     owner, kept = parse_provider_location(volume.provider_location)
-    if owner and owner != volume.name_id:
-        # Inherited, and so is its provider_id: it was never created.
-        return new_volume_ref(volume, type_project)
     project, object_uuid = parse_provider_id(volume.provider_id)
-    return Ref(volume.id, project or type_project, kept or volume.name,
-               object_uuid, type_project, managed=bool(kept and object_uuid))
+    managed = owner == volume.name_id and bool(object_uuid)
+    return Ref(volume.id, project or type_project(),
+               kept if managed and kept else volume.name, object_uuid,
+               managed, lambda: type_project() if inherited() else None)
 
 
 def new_volume_ref(volume: Any, type_project: str) -> Ref:

@@ -23,6 +23,7 @@ from cinder import exception
 from cinder import objects
 from cinder.volume import volume_types
 from cinder.volume import volume_utils
+from oslo_utils import uuidutils
 
 from lightos_cinder import acl
 from lightos_cinder import connection
@@ -51,40 +52,44 @@ def back_end_qos(volume_type: Any) -> Mapping[str, str]:
     return specs.back_end_qos(found.name, found.consumer, found.specs)
 
 
-def qos_policy(volume_type: Any) -> Optional[str]:
-    """The QoS policy that a volume type names, whatever else it says."""
+def names_qos_policy(volume_type: Any) -> bool:
+    """Whether a volume type names a QoS policy, whatever else it says."""
     extra_specs = (volume_type.extra_specs or {}) if volume_type else {}
-    return (back_end_qos(volume_type).get(specs.QOS_SPEC)
-            or extra_specs.get(specs.QOS_POLICY))
+    try:
+        return bool(back_end_qos(volume_type).get(specs.QOS_SPEC)
+                    or extra_specs.get(specs.QOS_POLICY))
+    except exception.InvalidQoSSpecs:
+        # It may have been right when the volume was created.
+        return True
 
 
 def volume_ref(volume: Any) -> naming.Ref:
     """Where a volume is."""
-    recorded, uuid = naming.parse_provider_id(volume.provider_id)
-    origin = _origin_of(volume)
-    if origin and origin.provider_id == volume.provider_id:
-        # It has the row of its original still, and was not created yet.
-        return naming.new_volume_ref(volume,
-                                     specs.project_of(type_of(volume)))
-    if origin and recorded and uuid:
-        # It may have been given the name of its original already.
-        return naming.Ref(volume.id, recorded, volume.name, uuid,
-                          managed=True)
-    if recorded and 'volume_type' not in volume:
-        # Its type need not be loaded, nor be there at all.
-        return naming.volume_ref(volume, recorded)
-    return naming.volume_ref(volume, specs.project_of(type_of(volume)))
+    # Its type need not be loaded, nor be there at all.
+    return naming.volume_ref(volume,
+                             lambda: specs.project_of(type_of(volume)),
+                             lambda: bool(_others_at(volume)))
 
 
-def _origin_of(volume: Any) -> Any:
-    """The volume that this one is the temporary volume of a migration of."""
-    status, _colon, origin = (volume.migration_status or '').partition(':')
-    if status != 'target':
-        return None
-    try:
-        return objects.Volume.get_by_id(context.get_admin_context(), origin)
-    except exception.VolumeNotFound:
-        return None
+def taken_over_by(volume: Any) -> Optional[str]:
+    """The id of the volume that has the object of this one for its own.
+
+    At the end of a migration Cinder gives the original what its temporary
+    volume had, one row after the other. Stopped in between, it leaves both
+    with the same.
+    """
+    return next((other.id for other in _others_at(volume)
+                 if other.name_id == volume.id), None)
+
+
+def _others_at(volume: Any) -> list[Any]:
+    """Other volumes that are on record in the same place."""
+    if not naming.parse_provider_id(volume.provider_id)[1]:
+        return []
+    return [other for other in objects.VolumeList.get_all(
+        context.get_admin_context(),
+        filters={'provider_id': volume.provider_id})
+        if other.id != volume.id]
 
 
 def snapshot_ref(snapshot: Any) -> naming.Ref:
@@ -118,8 +123,14 @@ def ids(records: Iterable[Any]) -> Mapping[str, str]:
 def volume_of(name: str) -> Optional[str]:
     """The id of the volume, on any backend, that has that name there."""
     found = volume_utils.extract_id_from_volume_name(name)
-    return (found if volume_utils.check_already_managed_volume(found)
-            else None)
+    if not found or not uuidutils.is_uuid_like(found):
+        return None
+    everything = context.get_admin_context()
+    if objects.Volume.exists(everything, found):
+        return found
+    # Of a migrated volume it is another id than its own.
+    return next((one.id for one in objects.VolumeList.get_all(
+        everything, filters={'_name_id': found})), None)
 
 
 def snapshot_of(name: str) -> Optional[str]:

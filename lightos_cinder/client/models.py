@@ -124,6 +124,7 @@ class Snapshot:
     """A snapshot on the cluster.
 
     :param size: bytes
+    :param expires: whether the cluster deletes it by itself some time
     """
 
     uuid: str
@@ -134,6 +135,7 @@ class Snapshot:
     source_volume_uuid: str
     source_volume_name: str
     etag: str
+    expires: bool
 
     @classmethod
     def from_json(cls, json: JSON) -> 'Snapshot':
@@ -146,7 +148,9 @@ class Snapshot:
             size=_number(json, 'size'),
             source_volume_uuid=_text(json, 'sourceVolumeUUID'),
             source_volume_name=_text(json, 'sourceVolumeName'),
-            etag=_text(json, 'ETag'))
+            etag=_text(json, 'ETag'),
+            # A duration, such as "3600s"; none, or of nothing, is for ever.
+            expires=bool(_text(json, 'retentionTime').strip('0.s')))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,6 +16,7 @@ import atexit
 import functools
 import logging
 import os
+import shutil
 import tempfile
 from typing import Any
 from typing import Iterable
@@ -26,6 +27,7 @@ import uuid
 
 from cinder import context
 from cinder import coordination
+from cinder.db import migration
 from cinder import i18n
 from cinder import objects
 from cinder.objects import fields
@@ -73,6 +75,20 @@ def cluster(ipv6: bool) -> emulator.EmulatorProcess:
     return lightos
 
 
+_folder: Optional[str] = None
+
+
+def _have_database() -> None:
+    """Cinder's own, one for the test process: Cinder opens it once."""
+    global _folder
+    if _folder is None:
+        _folder = tempfile.mkdtemp(prefix='lightos-db-')
+        atexit.register(shutil.rmtree, _folder, ignore_errors=True)
+        CONF.set_override('connection', 'sqlite:///%s/cinder.db' % _folder,
+                          'database')
+        migration.db_sync()
+
+
 def connector(number: int = 1, **fields_: Any) -> dict[str, Any]:
     """What os-brick reports of a compute host, by its number."""
     return dict({
@@ -96,6 +112,7 @@ class DriverTestCase(unittest.TestCase):
 
     def setUp(self) -> None:
         super().setUp()
+        _have_database()
         self.lightos = cluster(self.ipv6)
         self.lightos.reset()
         if self.settings:

@@ -12,41 +12,19 @@
 
 """Cinder's own database, for what the driver reads in it."""
 
-import atexit
-import shutil
-import tempfile
 from typing import Any
 from typing import Mapping
-from typing import Optional
 
-from cinder.db import migration
 from cinder import objects
 from cinder.volume import volume_types
 
 from tests.functional import base
 
-_folder: Optional[str] = None
-
 HOST = 'controller@%s#%s' % (base.GROUP, base.GROUP)
-
-
-def _have_database() -> None:
-    """One for the test process: Cinder opens it once."""
-    global _folder
-    if _folder is None:
-        _folder = tempfile.mkdtemp(prefix='lightos-db-')
-        atexit.register(shutil.rmtree, _folder, ignore_errors=True)
-        base.CONF.set_override('connection', 'sqlite:///%s/cinder.db'
-                               % _folder, 'database')
-        migration.db_sync()
 
 
 class DatabaseTestCase(base.DriverTestCase):
     """Volumes, snapshots and types are on record, as the manager has them."""
-
-    def setUp(self) -> None:
-        _have_database()
-        super().setUp()
 
     def type(self, name: str, extra_specs: Mapping[str, str]
              ) -> objects.VolumeType:

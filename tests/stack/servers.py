@@ -139,7 +139,8 @@ class MariaDB(Server):
             f"GRANT ALL ON {name}.* TO {name}@'{HOST}';\n"))
         launch(self.command(
             self.program('mariadbd'), '--no-defaults', f'--datadir={data}',
-            f'--tmpdir={data}', f'--bind-address={HOST}', f'--port={self.port}',
+            f'--tmpdir={data}', f'--bind-address={HOST}',
+            f'--port={self.port}',
             f'--socket={self.folder}/socket', '--skip-name-resolve',
             f'--init-file={first}', '--innodb-flush-log-at-trx-commit=0'))
 

@@ -26,6 +26,7 @@ from lightos_cinder.client import models
 from lightos_cinder import connection
 from lightos_cinder import driver
 from lightos_cinder import naming
+from lightos_cinder import records
 from tests.unit import cinder_objects
 
 BACKEND = 'lightstack'
@@ -75,6 +76,9 @@ class DriverTestCase(unittest.TestCase):
         self.patch(coordination.COORDINATOR, 'get_lock',
                    lambda name: Lock(name, self.held))
         self.patch(connection, 'lacking_here', lambda: [])
+        #: Rows of Cinder that have the same provider_id.
+        self.others = []
+        self.patch(records, '_others_at', lambda volume: self.others)
         self.backend = _BACKEND
         self.backend.reset_mock(return_value=True, side_effect=True)
         self.backend.cluster_info.return_value = CLUSTER_INFO

@@ -66,6 +66,8 @@ class Collection:
         self._later = []
         self._faults = {}
         self._going = {}
+        self._stale = ('', 0)
+        self._shown = []
         self._uuids = itertools.count(1)
 
     # For tests
@@ -109,6 +111,10 @@ class Collection:
         """Carry out the next call of a method, but do not say so."""
         self._faults[method] = iter([(error or lost(), True)])
 
+    def stale_reads(self, method, count):
+        """Show so often what was before a method is called."""
+        self._stale = (method, count)
+
     def goes_with(self, method, uuid):
         """Have an object vanish as a method is called."""
         self._going[method] = uuid
@@ -119,7 +125,8 @@ class Collection:
     # As api.Collection
 
     def get(self, project, uuid):
-        return self._perform('get', uuid, lambda: self._of(project, uuid))
+        return self._perform('get', uuid, lambda: self._shown.pop()
+                             if self._shown else self._of(project, uuid))
 
     def find(self, project, name):
         def find():
@@ -169,6 +176,8 @@ class Collection:
     def _perform(self, method, what, action):
         self._elapse()
         self.calls.append((method, what))
+        if method == self._stale[0]:
+            self._shown = [self._objects[what]] * self._stale[1]
         if method in self._going:
             self._objects.pop(self._going[method], None)
         fault, applied = next(self._faults.get(method, iter(())),
@@ -244,7 +253,8 @@ class Volumes(Collection):
             found = self._of(project, uuid)
             if not found.state.usable:
                 raise busy()
-            self.amend(uuid, state=State.ROLLBACK)
+            self.amend(uuid, state=State.ROLLBACK,
+                       etag=self._next(found.etag))
             self.after(self.takes, lambda: self.amend(
                 uuid, state=State.AVAILABLE,
                 **self.contents[snapshot_uuid]))

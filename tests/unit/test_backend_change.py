@@ -99,8 +99,9 @@ class RollBackTest(ChangeTestCase):
             source_volume_name=self.there.name)
         self.volumes.contents[self.snapshot.uuid] = {'size': GIB}
 
-    def roll_back(self, size=GIB):
-        return self.backend.roll_back_volume(self.ref, self.snapshot, size)
+    def roll_back(self, size=GIB, attached=False):
+        return self.backend.roll_back_volume(self.ref, self.snapshot, size,
+                                             attached)
 
     def test_once(self):
         self.roll_back()
@@ -113,11 +114,45 @@ class RollBackTest(ChangeTestCase):
         self.assertEqual(3 * GIB, self.roll_back(3 * GIB).size)
         self.assertEqual([{'size': str(3 * GIB)}], self.changes())
 
-    def test_access_is_as_before(self):
-        """Some versions bring back that of the snapshot (unknown 24)."""
+    def test_it_is_closed_whatever_was_open_with_the_snapshot(self):
+        """Some versions bring back its access lists (unknown 24)."""
         self.volumes.contents[self.snapshot.uuid]['acl'] = {'nqn-a'}
         self.roll_back()
         self.assertEqual(backend_case.NONE, self.present().acl)
+
+    def test_access_is_as_before_if_there_are_attachments(self):
+        self.volumes.amend(self.there.uuid, acl=frozenset({'nqn-b'}))
+        self.volumes.contents[self.snapshot.uuid]['acl'] = {'nqn-a'}
+        self.roll_back(attached=True)
+        self.assertEqual({'nqn-b'}, self.present().acl)
+
+    def test_a_failure_leaves_it_closed(self):
+        self.volumes.contents[self.snapshot.uuid].update(
+            acl=frozenset({'nqn-a'}))
+        self.volumes.refuse('update', fake_cluster.answered(
+            client_errors.Forbidden, 403))
+        with self.assertRaises(client_errors.Forbidden):
+            self.roll_back()
+        self.assertEqual(backend_case.NONE, self.present().acl)
+
+    def test_what_cannot_be_closed_is_told(self):
+        self.volumes.contents[self.snapshot.uuid].update(
+            acl=frozenset({'nqn-a'}))
+        self.volumes.refuse_always('update', fake_cluster.answered(
+            client_errors.Forbidden, 403))
+        with (self.assertRaises(client_errors.Forbidden),
+              self.assertLogs('lightos_cinder', 'ERROR') as logs):
+            self.roll_back()
+        self.assertIn(backend_case.ID, logs.output[0])
+
+    def test_a_reading_of_before_is_not_taken_for_the_end(self):
+        """A node may lag behind: the ETag tells."""
+        began = self.clock.now()
+        self.volumes.stale_reads('roll_back', 2)
+        self.roll_back()
+        self.assertEqual(GIB, self.present().size)
+        self.assertIs(State.AVAILABLE, self.present().state)
+        self.assertGreaterEqual(self.clock.now() - began, 1)
 
     def test_a_lost_reply_is_resolved(self):
         self.volumes.lose_reply('roll_back')
@@ -151,7 +186,8 @@ class RollBackTest(ChangeTestCase):
         began = self.clock.now()
         with self.assertRaises(errors.NotSettled):
             self.roll_back()
-        self.assertEqual(100, self.clock.now() - began)
+        # And then to see to it that it is closed.
+        self.assertEqual(110, self.clock.now() - began)
 
 
 class AdoptTest(ChangeTestCase):
@@ -176,6 +212,12 @@ class AdoptTest(ChangeTestCase):
 
     def test_what_is_so_already(self):
         self.assertTrue(self.adopt(size=GIB - 4096, name='crm-data'))
+        self.assertEqual([], self.changes())
+
+    def test_one_that_was_opened_meanwhile_is_left_alone(self):
+        self.volumes.amend(self.there.uuid, acl=frozenset({'nqn-a'}))
+        with self.assertRaises(errors.Different):
+            self.adopt()
         self.assertEqual([], self.changes())
 
     def test_a_name_that_does_not_come_is_given_up_soon(self):

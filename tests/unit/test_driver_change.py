@@ -52,6 +52,16 @@ class RetypeTest(driver_case.ReadyDriverTestCase):
         self.assertTrue(self.backend.retype_volume.call_args.kwargs[
             'drops_qos_policy'])
 
+    def test_qos_specs_that_became_wrong_count_as_a_policy(self):
+        old = cinder_objects.volume_type()
+        old.qos_specs_id = UUID
+        old.qos_specs = objects.QualityOfServiceSpecs(
+            old._context, name='quick', consumer='back-end',
+            specs={'maxIOPS': '5'})
+        self.retype(cinder_objects.volume_type(), old)
+        self.assertTrue(self.backend.retype_volume.call_args.kwargs[
+            'drops_qos_policy'])
+
     def test_a_type_that_is_impossible(self):
         self.assert_raises(exception.InvalidVolumeType, self.retype,
                            cinder_objects.volume_type(compression='odd'))
@@ -100,7 +110,16 @@ class RevertTest(driver_case.ReadyDriverTestCase):
     def test_the_cluster_rolls_back(self):
         self.revert()
         self.backend.roll_back_volume.assert_called_once_with(
-            self.ref(uuid=UUID), self.snapshot_ref(uuid=UUID), 7 * units.Gi)
+            self.ref(uuid=UUID), self.snapshot_ref(uuid=UUID), 7 * units.Gi,
+            attached=False)
+
+    def test_nobody_comes_or_goes_meanwhile(self):
+        held = []
+        self.backend.roll_back_volume.side_effect = (
+            lambda *args, **kwargs: held.extend(self.held))
+        self.revert()
+        self.assertEqual(['lightos-access-' + cinder_objects.VOLUME_ID],
+                         [name.rpartition('/')[2] for name in held])
 
     @ddt.data(*FAILURES)
     def test_a_failure_is_an_error(self, failure):
@@ -114,7 +133,7 @@ class MigratedTest(driver_case.ReadyDriverTestCase):
 
     def setUp(self):
         super().setUp()
-        self.volume = cinder_objects.volume()
+        self.volume = cinder_objects.volume(provider_id='tenant u-1')
         self.new = cinder_objects.volume(volume_id=UUID,
                                          provider_id='default ' + UUID)
 
@@ -128,6 +147,12 @@ class MigratedTest(driver_case.ReadyDriverTestCase):
                          self.updated())
         self.assertEqual('volume-' + self.volume.id,
                          self.backend.rename_volume.call_args.args[1])
+
+    def test_not_if_the_old_one_is_known_by_its_name_only(self):
+        """Where its type says, the new one would be found by that name."""
+        self.volume.provider_id = None
+        self.assertEqual(UUID, self.updated()['_name_id'])
+        self.backend.rename_volume.assert_not_called()
 
     def test_it_keeps_that_of_the_new_one(self):
         self.backend.rename_volume.return_value = False
@@ -147,7 +172,9 @@ class ProviderInfoTest(driver_case.ReadyDriverTestCase):
         volumes = [cinder_objects.volume(
             cinder_objects.volume_type(lightos__project_name='tenant'),
             provider_id=text) for text in (None, '', 'tenant', 'tenant u')]
+        for volume, status in zip(volumes, ('error', 'creating')):
+            volume.status = status
         updates, snapshots = self.driver.update_provider_info(volumes, [])
-        self.assertEqual([{'id': volumes[0].id, 'provider_id': 'tenant'}] * 2,
+        self.assertEqual([{'id': volumes[0].id, 'provider_id': 'tenant'}],
                          updates)
         self.assertIsNone(snapshots)

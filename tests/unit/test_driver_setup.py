@@ -240,10 +240,9 @@ class StatsTest(driver_case.ReadyDriverTestCase):
             for line in logs.records[1:]:
                 self.assertIn('lightos_jwt', line.getMessage())
 
-    @ddt.data('cluster_info', 'cluster')
-    def test_a_cluster_that_does_not_answer_is_down(self, call):
+    def test_a_cluster_that_does_not_answer_is_down(self):
         self.driver.get_volume_stats(refresh=True)
-        getattr(self.backend, call).side_effect = fake_cluster.lost()
+        self.backend.cluster_info.side_effect = fake_cluster.lost()
         with self.assertLogs('lightos_cinder.driver', 'ERROR') as logs:
             stats = self.driver.get_volume_stats(refresh=True)
         self.assertEqual(('down', 0, 0), (stats['backend_state'],
@@ -251,6 +250,14 @@ class StatsTest(driver_case.ReadyDriverTestCase):
                                           stats['free_capacity_gb']))
         self.assertEqual(('lightstack', 'LightOS Storage'), (
             stats['volume_backend_name'], stats['vendor_name']))
+        self.assertNotIn(driver_case.TOKEN, logs.output[0])
+
+    def test_one_that_only_keeps_its_capacity_to_itself_is_up(self):
+        self.backend.cluster.side_effect = fake_cluster.lost()
+        with self.assertLogs('lightos_cinder.driver', 'WARNING') as logs:
+            stats = self.driver.get_volume_stats(refresh=True)
+        self.assertEqual(('up', 'unknown'), (stats['backend_state'],
+                                             stats['total_capacity_gb']))
         self.assertNotIn(driver_case.TOKEN, logs.output[0])
 
     def test_a_cluster_that_answers_again_is_up(self):

@@ -46,13 +46,14 @@ class FindTest(lifecycle_case.LifecycleTestCase):
     def test_by_name_where_the_uuid_is_of_another_volume(self):
         """Cinder copies a provider_id onto temporary volumes."""
         other = self.volumes.put(name=lifecycle_case.OTHER_NAME)
-        self.assertEqual(self.there, self.lifecycle(uuid=other.uuid).find())
+        self.assertEqual(self.there, self.lifecycle(
+            uuid=other.uuid, inherited=lambda: 'tenant').find())
 
     def test_where_the_type_says_if_all_else_is_of_another_volume(self):
         other = self.volumes.put(name=lifecycle_case.OTHER_NAME,
                                  project='elsewhere')
         found = self.lifecycle(project='elsewhere', uuid=other.uuid,
-                               type_project='tenant')
+                               inherited=lambda: 'tenant')
         self.assertEqual(self.there, found.find())
         # That is where it is changed then, too.
         self.assertEqual(20, found.change(
@@ -60,19 +61,25 @@ class FindTest(lifecycle_case.LifecycleTestCase):
             else api.resized(20)).size)
         self.assertEqual(other, self.volumes.now()[other.uuid])
 
+    def test_under_its_own_name_it_is_not_asked_whose_it_is(self):
+        self.assertEqual(self.there, self.lifecycle(
+            inherited=lambda: self.fail('asked')).find())
+
     def test_what_is_neither_there_by_uuid_nor_by_name(self):
         self.assert_missing(uuid='stale', name='nobody')
         self.assert_missing(uuid=None, name='nobody')
 
     def test_only_another_volume_is_there(self):
-        self.assert_missing(name=lifecycle_case.OTHER_NAME)
+        self.assert_missing(name=lifecycle_case.OTHER_NAME,
+                            inherited=lambda: 'tenant')
 
-    def test_a_volume_that_somebody_renamed_is_not_gone(self):
+    @ddt.data('renamed', lifecycle_case.OTHER_NAME)
+    def test_a_volume_that_somebody_renamed_is_itself(self, name):
         """Defect 1: Cinder forgets nothing that still exists."""
-        self.volumes.amend(self.there.uuid, name='renamed')
-        with self.assertRaises(errors.Different) as caught:
-            self.lifecycle().find()
-        self.assertIn('renamed', str(caught.exception))
+        self.volumes.amend(self.there.uuid, name=name)
+        for inherited in (None, lambda: None):
+            self.assertEqual(name, self.lifecycle(
+                inherited=inherited).find().name)
 
     def test_one_that_is_managed_is_itself_under_any_name(self):
         for name in ('crm-data', lifecycle_case.OTHER_NAME):

@@ -48,6 +48,8 @@ class SourceTest(unittest.TestCase):
                          manageable.source({'source-name': 'crm-data'}))
         self.assertEqual(naming.Source(uuid=UUID),
                          manageable.source({'source-id': UUID.upper()}))
+        self.assertEqual(naming.Source(uuid=UUID), manageable.source(
+            {'source-id': UUID.replace('-', '')}))
 
     @ddt.data(None, '', 'crm-data', [], {}, {'name': 'x'},
               {'source-name': ''}, {'source-id': 'crm-data'},
@@ -78,6 +80,9 @@ class DecisionTest(unittest.TestCase):
         (snapshot(state='Creating'), 'in state Creating'),
         (snapshot(name='clone-volume-%s-0123' % UUID), 'temporary'),
         (snapshot(name='clone-of-crm'), 'None'),
+        (snapshot(retentionTime='3600s'), 'by itself'),
+        (snapshot(retentionTime='0.5s'), 'by itself'),
+        (snapshot(retentionTime='0s'), 'None'),
     )
     @ddt.unpack
     def test_obstacles(self, found, text):

@@ -12,6 +12,7 @@
 
 
 from cinder import exception
+from cinder import objects
 import ddt
 
 from lightos_cinder.client import errors as client_errors
@@ -47,6 +48,10 @@ class ManagementTestCase(driver_case.ReadyDriverTestCase):
         self.patch(records, 'projects', lambda name: ['default', 'tenant'])
         self.volume = cinder_objects.volume()
         self.snapshot = cinder_objects.snapshot(self.volume)
+        self.saved = []
+        for kind in (objects.Volume, objects.Snapshot):
+            self.patch(kind, 'save', lambda record: self.saved.append(
+                (record.provider_id, list(self.held))))
 
 
 @ddt.ddt
@@ -98,6 +103,26 @@ class VolumeTest(ManagementTestCase):
         self.backend.adopt_volume.side_effect = failure
         self.assert_raises(exception.VolumeBackendAPIException,
                            self.driver.manage_existing, self.volume, REF)
+        self.assertEqual(['default ' + UUID, None],
+                         [provider_id for provider_id, _held in self.saved])
+
+    def test_it_is_on_record_before_anything_is_changed(self):
+        """Somebody else may ask for the same one."""
+        self.backend.adopt_volume.side_effect = (
+            lambda *args: self.assertEqual(1, len(self.saved)))
+        self.driver.manage_existing(self.volume, REF)
+        (provider_id, held), = self.saved
+        self.assertEqual('default ' + UUID, provider_id)
+        self.assertIn('lightos-manage-' + UUID, held[0])
+
+    def test_somebody_else_may_have_been_faster(self):
+        at = {}
+        self.patch(records, 'volume_at', lambda key: at.setdefault(
+            key, None) or at.update({key: 'the-faster'}))
+        self.assertIn('the-faster', self.assert_raises(
+            exception.ManageExistingAlreadyManaged,
+            self.driver.manage_existing, self.volume, REF))
+        self.backend.adopt_volume.assert_not_called()
 
     def test_left_alone_nothing_is_asked_of_the_cluster(self):
         self.backend.reset_mock()

@@ -67,22 +67,24 @@ class OwnNameTest(unittest.TestCase):
     def test_a_name_with_its_id_is_its_own(self, name):
         """volume_name_template may have been another once."""
         self.assertTrue(naming.is_own(self.ref, name))
-        self.assertFalse(naming.is_anothers(self.ref, name))
 
     @ddt.data(VOLUME_NAME, SNAPSHOT_NAME, cinder_objects.VOLUME_ID)
-    def test_a_name_with_another_id_is_anothers(self, name):
+    def test_a_name_with_another_id_is_not_its_own(self, name):
         self.assertFalse(naming.is_own(self.ref, name))
-        self.assertTrue(naming.is_anothers(self.ref, name))
 
     @ddt.data('', 'renamed', 'volume-' + UUID[:-1])
-    def test_a_name_without_an_id_is_nobodys(self, name):
+    def test_a_name_without_an_id_is_not_its_own(self, name):
         self.assertFalse(naming.is_own(self.ref, name))
-        self.assertFalse(naming.is_anothers(self.ref, name))
 
     def test_a_name_needs_no_id_to_be_its_own(self):
         ref = naming.Ref('the-id', 'p', 'a-name')
         self.assertTrue(naming.is_own(ref, 'a-name'))
         self.assertFalse(naming.is_own(ref, 'another-name'))
+
+
+def volume_ref(volume, type_project, inherited=False):
+    return naming.volume_ref(volume, lambda: type_project,
+                             lambda: inherited)
 
 
 @ddt.ddt
@@ -101,32 +103,39 @@ class VolumeRefTest(unittest.TestCase):
         volume = cinder_objects.volume(provider_id=provider_id)
         self.assertEqual(
             naming.Ref(volume.id, project, VOLUME_NAME, uuid),
-            naming.volume_ref(volume, 'of-the-type'))
+            volume_ref(volume, 'of-the-type'))
 
-    def test_a_volume_knows_where_its_type_would_have_it(self):
+    def test_a_volume_knows_where_it_is_if_its_uuid_is_anothers(self):
         volume = cinder_objects.volume(provider_id='tenant ' + UUID)
-        self.assertEqual('of-the-type', naming.volume_ref(
-            volume, 'of-the-type').type_project)
+        self.assertIsNone(volume_ref(volume, 'of-the-type').inherited())
+        self.assertEqual('of-the-type', volume_ref(
+            volume, 'of-the-type', True).inherited())
 
     def test_a_volume_that_kept_its_name_goes_by_its_uuid(self):
         volume = cinder_objects.volume(provider_id='tenant ' + UUID)
         volume.provider_location = volume.id + ' crm data'
         self.assertEqual(
             naming.Ref(volume.id, 'tenant', 'crm data', UUID, managed=True),
-            naming.volume_ref(volume, 'of-the-type'))
+            volume_ref(volume, 'of-the-type'))
 
     def test_what_another_volume_kept_is_not_its_own(self):
         """Cinder copies both texts onto temporary volumes."""
         volume = cinder_objects.volume(provider_id='tenant ' + UUID)
         volume.provider_location = UUID + ' crm-data'
-        self.assertEqual(naming.Ref(volume.id, 'of-the-type', VOLUME_NAME),
-                         naming.volume_ref(volume, 'of-the-type'))
+        self.assertEqual(naming.Ref(volume.id, 'tenant', VOLUME_NAME, UUID),
+                         volume_ref(volume, 'of-the-type'))
+
+    def test_what_is_recorded_of_a_name_fits_into_the_database(self):
+        text = naming.provider_location(UUID, 'n' * 253)
+        self.assertEqual(255, len(text))
+        self.assertEqual((UUID, 'n' * 218),
+                         naming.parse_provider_location(text))
 
     def test_after_a_migration_the_other_id_tells_whose_it_is(self):
         volume = cinder_objects.volume(provider_id='tenant ' + UUID,
                                        name_id=UUID)
         volume.provider_location = UUID + ' crm-data'
-        self.assertTrue(naming.volume_ref(volume, 'p').managed)
+        self.assertTrue(volume_ref(volume, 'p').managed)
 
     @ddt.data(None, '', 'of another driver', UUID, UUID + ' ',
               '192.0.2.1:3260,1 iqn.x 0')
@@ -134,7 +143,7 @@ class VolumeRefTest(unittest.TestCase):
         volume = cinder_objects.volume(provider_id='tenant ' + UUID)
         volume.provider_location = text
         self.assertEqual(naming.Ref(volume.id, 'tenant', VOLUME_NAME, UUID),
-                         naming.volume_ref(volume, 'of-the-type'))
+                         volume_ref(volume, 'of-the-type'))
 
     def test_a_new_volume_has_no_uuid_whatever_it_inherited(self):
         volume = cinder_objects.volume(provider_id='other ' + UUID)
@@ -144,7 +153,7 @@ class VolumeRefTest(unittest.TestCase):
 
     def test_a_migrated_volume_keeps_the_name_it_has_on_the_cluster(self):
         volume = cinder_objects.volume(name_id=UUID)
-        for ref in (naming.volume_ref(volume, 'p'),
+        for ref in (volume_ref(volume, 'p'),
                     naming.new_volume_ref(volume, 'p')):
             self.assertEqual('volume-' + UUID, ref.name)
             self.assertEqual(cinder_objects.VOLUME_ID, ref.cinder_id)

@@ -25,43 +25,33 @@ from tests.unit import driver_case
 UUID = driver_case.UUID
 
 
-class TemporaryTest(driver_case.ReadyDriverTestCase):
-    """The temporary volume of a migration has the row of its original."""
+class SharedTest(driver_case.ReadyDriverTestCase):
+    """A provider_id that several volumes have on record."""
 
     def setUp(self):
         super().setUp()
-        self.origin = cinder_objects.volume(volume_id=UUID,
-                                            provider_id='tenant origin-uuid')
-        self.patch(objects.Volume, 'get_by_id', self.get_by_id)
-
-    def get_by_id(self, context, volume_id):
-        if self.origin is None:
-            raise exception.VolumeNotFound(volume_id=volume_id)
-        self.assertTrue(context.is_admin)
-        self.assertEqual(UUID, volume_id)
-        return self.origin
-
-    def ref_of(self, provider_id):
-        volume = cinder_objects.volume(
+        self.volume = cinder_objects.volume(
             cinder_objects.volume_type(lightos__project_name='of-type'),
-            provider_id=provider_id)
-        volume.migration_status = 'target:' + UUID
-        return records.volume_ref(volume)
+            provider_id='tenant u-1')
 
-    def test_not_created_yet(self):
-        self.assertEqual(self.ref('of-type'),
-                         self.ref_of('tenant origin-uuid'))
+    def test_of_one_volume_it_is_its_own(self):
+        self.assertIsNone(records.volume_ref(self.volume).inherited())
 
-    def test_created_it_is_itself_under_any_name(self):
-        ref = self.ref_of('of-type new-uuid')
-        self.assertEqual(('of-type', 'new-uuid', True),
-                         (ref.project, ref.uuid, ref.managed))
+    def test_of_several_it_may_be_copied(self):
+        self.others = [cinder_objects.volume(volume_id=UUID)]
+        self.assertEqual('of-type',
+                         records.volume_ref(self.volume).inherited())
+        self.assertIsNone(records.taken_over_by(self.volume))
 
-    def test_without_an_original_its_name_tells(self):
-        self.origin = None
-        ref = self.ref_of('tenant origin-uuid')
-        self.assertEqual(('tenant', 'origin-uuid', False),
-                         (ref.project, ref.uuid, ref.managed))
+    def test_taken_over_it_must_not_be_deleted(self):
+        """The original is under the name of this one by now."""
+        self.others = [cinder_objects.volume(
+            volume_id=UUID, name_id=self.volume.id)]
+        message = self.assert_raises(
+            exception.VolumeBackendAPIException, self.driver.delete_volume,
+            self.volume)
+        self.assertIn(UUID, message)
+        self.backend.delete_volume.assert_not_called()
 
 
 class ProjectsTest(driver_case.ReadyDriverTestCase):
@@ -92,12 +82,23 @@ class HolderTest(driver_case.ReadyDriverTestCase):
         self.addCleanup(patcher.stop)
 
     @ddt.data(('volume-' + UUID, UUID), ('crm-data', None),
-              ('volume-x', None), ('my-volume-' + UUID, None),
-              ('volume-' + cinder_objects.VOLUME_ID, None))
+              ('volume-x', None), ('my-volume-' + UUID, None))
     @ddt.unpack
     def test_of_a_volume_by_name(self, name, holder):
         self.exists(objects.Volume, UUID)
         self.assertEqual(holder, records.volume_of(name))
+
+    def test_of_a_migrated_volume_by_name(self):
+        """It goes by the id of its temporary volume."""
+        self.exists(objects.Volume, None)
+        with mock.patch.object(objects.VolumeList, 'get_all', autospec=True,
+                               return_value=[]) as get_all:
+            self.assertIsNone(records.volume_of('volume-' + UUID))
+            get_all.return_value = [cinder_objects.volume(name_id=UUID)]
+            self.assertEqual(cinder_objects.VOLUME_ID,
+                             records.volume_of('volume-' + UUID))
+        self.assertEqual({'_name_id': UUID},
+                         get_all.call_args.kwargs['filters'])
 
     @ddt.data(('snapshot-' + UUID, UUID), ('crm-before', None),
               ('snapshot-' + cinder_objects.VOLUME_ID, None))

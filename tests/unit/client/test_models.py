@@ -155,7 +155,7 @@ class OtherModelsTest(unittest.TestCase):
                 uuid='s1', name='snapshot-0a1b', project='tenant',
                 state=models.State.CREATING, size=4096,
                 source_volume_uuid='v1', source_volume_name='v',
-                etag='1'),
+                etag='1', expires=False),
             models.Snapshot.from_json(SNAPSHOT))
 
     def test_cluster_info_reads_every_field(self):
