@@ -238,11 +238,13 @@ class LightOSVolumeDriver(management.Management, attachments.Attachments,
         project.
         """
         ref = records.volume_ref(new_volume)
-        # An old volume that does not say where it is goes by its name.
-        told = bool(volume.provider_id)
+        if not volume.provider_id:
+            # It goes by its name, and will soon have the new one's type.
+            volume.provider_id = specs.project_of(records.type_of(volume))
+            volume.save()
         renamed = False
         try:
-            renamed = told and self._backend.rename_volume(
+            renamed = self._backend.rename_volume(
                 ref, CONF.volume_name_template % volume.id)
         except client_errors.LightOSError as error:
             # It has all data: no reason to fail the migration.

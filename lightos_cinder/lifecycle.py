@@ -98,10 +98,10 @@ class Lifecycle(Generic[Model]):
                 pass
             else:
                 if ref.managed or naming.is_own(ref, found.name):
-                    return found
+                    return self._remember(found)
                 project = ref.inherited() if ref.inherited else None
                 if project is None:
-                    return found
+                    return self._remember(found)
                 self._ref = ref = dataclasses.replace(ref, project=project,
                                                       uuid=None)
         # Also the proof that the project is there and open to us: where it
@@ -346,8 +346,8 @@ class Lifecycle(Generic[Model]):
                 self._remains_stay = True
                 return None
             self._removed_remains = True
-            self._remember(found)
-            self.delete()
+            Lifecycle(self._client, self._pick, dataclasses.replace(
+                self._ref, uuid=found.uuid, managed=True)).delete()
             raise errors.NotSettled('%s had failed before' % self)
         self._compare(found, check)
         return found
@@ -379,9 +379,13 @@ class Lifecycle(Generic[Model]):
         return found is None or found.state.gone
 
     def _remember(self, found: Optional[Model]) -> Optional[Model]:
-        """Speak of the object by its UUID from now on."""
+        """Speak of the object by its UUID alone from now on.
+
+        As it goes another may have its name, or be given it.
+        """
         if found is not None:
-            self._ref = dataclasses.replace(self._ref, uuid=found.uuid)
+            self._ref = dataclasses.replace(self._ref, uuid=found.uuid,
+                                            managed=True)
         return found
 
     def _compare(self, found: Model, check: Callable[[Model], Check]

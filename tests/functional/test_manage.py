@@ -16,6 +16,7 @@ from unittest import mock
 import uuid
 
 from cinder import exception
+from cinder import objects
 import ddt
 
 from lightos_cinder import lifecycle
@@ -198,6 +199,52 @@ class ManageVolumeTestCase(ManageTestCase):
         self.refused(exception.ManageExistingAlreadyManaged, volume.id,
                      source_name='crm-data')
 
+    def test_one_that_goes_by_another_id_after_a_migration(self):
+        """Volumes of before UUIDs were recorded are known by their names."""
+        other = str(uuid.uuid4())
+        self.put('volume-' + other)
+        self.record(self.gold, provider_id=base.PROJECT, _name_id=other)
+        self.refused(exception.ManageExistingAlreadyManaged,
+                     source_name='volume-' + other)
+
+    @ddt.data(True, False)
+    def test_one_that_two_ask_for_at_once(self, renames):
+        if not renames:
+            self.cannot_rename()
+        uuid_ = self.put()
+        first, second = self.record(self.gold), self.record(self.gold)
+        adopt = self.driver._backend.adopt_volume
+
+        def meanwhile(*args):
+            self.assertRaises(exception.ManageExistingAlreadyManaged,
+                              self.driver.manage_existing, second,
+                              {'source-id': uuid_})
+            return adopt(*args)
+
+        with mock.patch.object(self.driver._backend, 'adopt_volume',
+                               autospec=True, side_effect=meanwhile):
+            self.manage(first, source_id=uuid_)
+        self.driver.delete_volume(
+            objects.Volume.get_by_id(self.context, second.id))
+        self.assertEqual('Available', self.held(uuid_)['state'])
+
+    def test_one_that_is_opened_meanwhile(self):
+        uuid_ = self.put()
+        look_up = self.driver._backend.look_up_volume
+
+        def opened_then(*args):
+            found = look_up(*args)
+            self.lightos.edit_volume(uuid_, acl=['nqn-a'])
+            return found
+
+        volume = self.record(self.gold)
+        with (mock.patch.object(self.driver._backend, 'look_up_volume',
+                                autospec=True, side_effect=opened_then),
+              self.assertRaises(exception.VolumeBackendAPIException)):
+            self.driver.manage_existing(volume, {'source-id': uuid_})
+        self.assertEqual(['nqn-a'], self.held(uuid_)['acl']['values'])
+        self.assertIsNone(volume.provider_id)
+
     def test_one_that_is_being_deleted(self):
         self.lightos.set_settings(delete_settle=60)
         uuid_ = self.put()
@@ -326,8 +373,21 @@ class ManageSnapshotTestCase(ManageTestCase):
         self.refused('failed to create', source_id=failed)
         self.refused('temporary', source_id=self.put_snapshot(
             self.source, 'clone-volume-%s-0123456789ab' % uuid.uuid4()))
+        self.refused('by itself', source_id=self.ask(
+            'POST', 'projects/%s/snapshots' % base.PROJECT,
+            {'name': 'of-a-schedule',
+             'sourceVolumeUUID': self.source,
+             'retentionTime': '3600s'})['UUID'])
+
+    def test_one_that_two_ask_for_at_once(self):
+        uuid_ = self.put_snapshot(self.source)
+        first = self.record_snapshot(self.of)
+        self.driver.manage_existing_snapshot(first, {'source-id': uuid_})
+        # Cinder has not recorded the update yet.
+        self.refused(first.id, source_id=uuid_)
 
 
+@ddt.ddt
 class ListTestCase(ManageTestCase):
 
     def listed(self, volumes=(), marker=None, limit=1000, offset=0,
@@ -375,12 +435,13 @@ class ListTestCase(ManageTestCase):
         self.driver.manage_existing(volume, ref)
         self.assertEqual([volume.name], self.names())
 
-    def test_a_project_that_is_closed_to_us_is_left_out(self):
-        self.type('nowhere', {'lightos:project_name': 'nowhere'})
+    @ddt.data('nowhere', '..', 'a b')
+    def test_a_project_that_is_closed_to_us_is_left_out(self, project):
+        self.type('nowhere', {'lightos:project_name': project})
         self.put()
         with self.assertLogs('lightos_cinder', 'WARNING') as logs:
             self.assertEqual(1, len(self.listed()))
-        self.assertIn('nowhere', logs.output[0])
+        self.assertIn('LightOS project', logs.output[0])
 
     def test_an_error_is_an_error(self):
         self.lightos.add_fault(kind='status', status=500, times=None,

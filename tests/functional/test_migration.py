@@ -19,7 +19,9 @@ the data is not copied. The stack's tests show the whole of it.
 import importlib
 import types
 from unittest import mock
+import uuid
 
+from cinder import exception
 from cinder import objects
 from cinder.objects import fields
 import ddt
@@ -178,6 +180,105 @@ class MigrationTestCase(database.DatabaseTestCase):
         self.assertEqual([before], self.uuids())
         self.assertEqual(before, self.meant(volume))
 
+    @ddt.data('gold', 'other')
+    def test_stopped_in_its_second_migration_it_is_itself_still(self, to):
+        """Cinder has forgotten by which name it goes on the cluster."""
+        volume, before = self.migrate(self.recorded(), self.silver)
+        self.driver.initialize_connection(volume, base.connector(3))
+        new_volume = self.copy_of(volume, getattr(self, to))
+        new_volume = self.save(new_volume,
+                               self.driver.create_volume(new_volume))
+        self.update_migrated(volume, new_volume)
+        volume = objects.Volume.get_by_id(self.context, volume.id)
+        self.assertIs(False, self.driver.terminate_connection(
+            volume, base.connector(3), force=False))
+        for one in self.lightos.volumes():
+            self.assertEqual(['ALLOW_NONE'], one['acl']['values'])
+        self.driver.extend_volume(volume, 2)
+        self.assertEqual(before, self.meant(volume))
+        self.driver.delete_volume(volume)
+        self.assertEqual([new_volume.provider_id.split()[1]], self.uuids())
+
+    @ddt.data('crm-data', 'crm-%s' % uuid.uuid4())
+    def test_stopped_with_a_name_that_somebody_gave_it(self, name):
+        self.cannot_rename()
+        there = self.ask('POST', 'projects/%s/volumes' % base.PROJECT, {
+            'name': name, 'size': '1 gib', 'replicaCount': 3,
+            'compression': 'true', 'acl': {'values': ['ALLOW_NONE']}})['UUID']
+        volume = self.record(self.gold, size=1)
+        volume = self.save(volume, self.driver.manage_existing(
+            volume, {'source-id': there}))
+        new_volume = self.copy_of(volume, self.other)
+        new_volume = self.save(new_volume,
+                               self.driver.create_volume(new_volume))
+        self.update_migrated(volume, new_volume)
+        volume = objects.Volume.get_by_id(self.context, volume.id)
+        self.assertEqual(there, self.meant(volume))
+        self.driver.delete_volume(volume)
+        self.assertEqual([new_volume.provider_id.split()[1]], self.uuids())
+
+    def test_done_again_after_it_was_stopped(self):
+        volume = self.recorded()
+        before = volume.provider_id.split()[1]
+        stopped = self.copy_of(volume, self.silver)
+        stopped = self.save(stopped, self.driver.create_volume(stopped))
+        self.update_migrated(volume, stopped)
+        # As Cinder does when it starts again.
+        stopped = self.save(stopped, {'migration_status': None})
+        volume = objects.Volume.get_by_id(self.context, volume.id)
+        new_volume = self.copy_of(volume, self.silver)
+        new_volume = self.save(new_volume,
+                               self.driver.create_volume(new_volume))
+        volume, old = self.complete(volume, new_volume)
+        self.assertEqual(before, self.meant(old))
+        self.driver.delete_volume(old)
+        self.assertEqual(sorted(one.provider_id.split()[1]
+                                for one in (stopped, volume)), self.uuids())
+
+    def test_a_copy_that_is_given_up_at_the_end_is_not_left_behind(self):
+        volume = self.recorded()
+        before = volume.provider_id.split()[1]
+        new_volume = self.copy_of(volume, self.other)
+        new_volume = self.save(new_volume,
+                               self.driver.create_volume(new_volume))
+        self.update_migrated(volume, new_volume)
+        new_volume = self.save(new_volume, {'migration_status': None})
+        self.driver.delete_volume(new_volume)
+        self.assertEqual([before], self.uuids())
+
+    @ddt.data(True, False)
+    def test_stopped_between_the_two_rows_the_data_is_safe(self, reset):
+        volume = self.recorded()
+        new_volume = self.copy_of(volume, self.silver)
+        new_volume = self.save(new_volume,
+                               self.driver.create_volume(new_volume))
+        there = new_volume.provider_id.split()[1]
+        self.update_migrated(volume, new_volume)
+        with (mock.patch.object(new_volume, 'save', autospec=True,
+                                side_effect=SystemExit),
+              self.assertRaises(SystemExit)):
+            volume.finish_volume_migration(new_volume)
+        volume, new_volume = [objects.Volume.get_by_id(
+            self.context, one.id) for one in (volume, new_volume)]
+        if reset:
+            new_volume = self.save(new_volume, {'migration_status': None})
+        with self.assertRaises(
+                exception.VolumeBackendAPIException) as caught:
+            self.driver.delete_volume(new_volume)
+        for text in (volume.id, new_volume.id, 'Unmanage'):
+            self.assertIn(text, str(caught.exception))
+        self.assertEqual(there, self.meant(volume))
+
+    def test_whatever_it_is_named_on_the_cluster_it_is_itself(self):
+        volume = self.recorded()
+        before = volume.provider_id.split()[1]
+        for name in ('renamed', 'crm-%s' % uuid.uuid4()):
+            self.ask('PUT', 'projects/%s/volumes/%s' % (base.PROJECT, before),
+                     {'newName': name})
+            self.assertEqual(before, self.meant(volume))
+        self.driver.delete_volume(volume)
+        self.assertEqual([], self.uuids())
+
     @ddt.data('silver', 'other')
     def test_a_copy_that_was_never_made_is_not_the_original(self, to):
         volume = self.recorded()
@@ -211,10 +312,9 @@ class MigrationTestCase(database.DatabaseTestCase):
         there = new_volume.provider_id.split()[1]
         volume, old = self.complete(volume, new_volume)
         self.assertEqual(there, self.meant(volume))
-        if provider_id:
-            self.assertEqual(before, self.meant(old))
-            self.driver.delete_volume(old)
-            self.assertEqual([there], self.uuids())
+        self.assertEqual(before, self.meant(old))
+        self.driver.delete_volume(old)
+        self.assertEqual([there], self.uuids())
 
 
 class ProviderInfoTestCase(database.DatabaseTestCase):

@@ -55,6 +55,35 @@ class RevertTestCase(base.DriverTestCase):
         self.revert(volume, snapshot)
         self.assertEqual(str(5 * base.GIB), self.on_cluster(volume)['size'])
 
+    def test_a_failure_leaves_it_closed_and_so_does_the_next_try(self):
+        self.lightos.set_settings(rollback_resets_acl=True)
+        volume = self.created()
+        self.attached(volume, 1)
+        snapshot = self.snapped(volume)
+        self.driver.terminate_connection(volume, base.connector(1),
+                                         force=False)
+        self.attach(volume)
+        self.lightos.add_fault(
+            kind='status', status=403, code=7, method='PUT',
+            path='/volumes/[^/]+$', times=1, message='no')
+        self.assertRaises(exception.VolumeBackendAPIException, self.revert,
+                          volume, snapshot)
+        self.assertEqual(['ALLOW_NONE'], self.acls(volume)[0])
+        self.lightos.edit_volume(volume.provider_id.split()[1],
+                                 acl=[base.connector(1)['nqn']])
+        self.revert(volume, snapshot)
+        self.assertEqual(['ALLOW_NONE'], self.acls(volume)[0])
+
+    def test_what_a_node_shows_of_before_is_not_the_end(self):
+        self.lightos.set_settings(rollback_settle=1, follower_lag=0.5)
+        self.driver = self.make_driver(lightos_operation_timeout=20)
+        volume = self.created()
+        snapshot = self.snapped(volume)
+        self.lightos.add_fault(kind='reset', method='PUT', when='after',
+                               path='/rollback$', times=1)
+        self.revert(volume, snapshot)
+        self.assertEqual('Available', self.on_cluster(volume)['state'])
+
     def test_access_lists_are_as_before(self):
         """Some versions bring back those of the snapshot (unknown 24)."""
         self.lightos.set_settings(rollback_resets_acl=True)
@@ -63,6 +92,7 @@ class RevertTestCase(base.DriverTestCase):
         snapshot = self.snapped(volume)
         self.driver.terminate_connection(volume, base.connector(1),
                                          force=False)
+        self.attach(volume)
         closed = self.acls(volume)
         self.revert(volume, snapshot)
         self.assertEqual(closed, self.acls(volume))

@@ -11,6 +11,8 @@
 # under the License.
 
 
+from unittest import mock
+
 from cinder import exception
 from cinder import objects
 import ddt
@@ -148,11 +150,12 @@ class MigratedTest(driver_case.ReadyDriverTestCase):
         self.assertEqual('volume-' + self.volume.id,
                          self.backend.rename_volume.call_args.args[1])
 
-    def test_not_if_the_old_one_is_known_by_its_name_only(self):
-        """Where its type says, the new one would be found by that name."""
+    def test_where_the_old_one_is_is_recorded_before_its_type_changes(self):
         self.volume.provider_id = None
-        self.assertEqual(UUID, self.updated()['_name_id'])
-        self.backend.rename_volume.assert_not_called()
+        with mock.patch.object(objects.Volume, 'save', autospec=True) as save:
+            self.updated()
+        save.assert_called_once_with(self.volume)
+        self.assertEqual('default', self.volume.provider_id)
 
     def test_it_keeps_that_of_the_new_one(self):
         self.backend.rename_volume.return_value = False

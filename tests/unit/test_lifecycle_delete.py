@@ -76,6 +76,13 @@ class DeleteTest(lifecycle_case.LifecycleTestCase):
         self.assert_on_its_way_out()
         self.assertEqual(other, self.volumes.now()[other.uuid])
 
+    def test_one_that_has_its_name_by_then_is_left_alone(self):
+        """The new volume of a migration is given the name of the old."""
+        self.volumes.takes = 0
+        other = self.volumes.put(name=lifecycle_case.NAME)
+        self.delete()
+        self.assertEqual({other.uuid: other}, self.volumes.now())
+
     @ddt.data('renamed', lifecycle_case.OTHER_NAME)
     def test_a_volume_that_somebody_renamed_is_not_forgotten(self, name):
         """Defect 1: Cinder forgets nothing that still exists."""
