@@ -287,6 +287,15 @@ class MigrationTestCase(database.DatabaseTestCase):
         self.driver.delete_volume(new_volume)
         self.assertEqual([volume.provider_id.split()[1]], self.uuids())
 
+    @ddt.data('silver', 'other')
+    def test_a_copy_that_was_made_and_not_recorded_is_not_left(self, to):
+        """It has the row of its original still, and an object elsewhere."""
+        volume = self.recorded()
+        new_volume = self.copy_of(volume, getattr(self, to))
+        self.driver.create_volume(new_volume)
+        self.driver.delete_volume(new_volume)
+        self.assertEqual([volume.provider_id.split()[1]], self.uuids())
+
     def test_of_a_volume_that_kept_somebody_elses_name(self):
         self.cannot_rename()
         uuid_ = self.ask('POST', 'projects/%s/volumes' % base.PROJECT, {
