@@ -12,7 +12,9 @@
 
 """Letting hosts in to volumes, and showing them out."""
 
+import contextlib
 from typing import Any
+from typing import Iterator
 from typing import Mapping
 from typing import Optional
 
@@ -54,17 +56,17 @@ class Attachments:
         host = connection.validate(connector, self._settings.use_ip_acl,
                                    self._settings.ip_acl_networks)
         ref = records.volume_ref(volume)
-        with errors.translated(ref):
-            try:
+        try:
+            with _told_to_tenants(volume.id), errors.translated(ref):
                 opened = self._backend.grant(
                     ref, host, records.attached(
                         volume, self._settings.ip_acl_networks))
-            except acl.TooManyAddresses as error:
-                raise exception.VolumeBackendAPIException(
-                    data=_('volume %(volume)s: %(error)s. Set '
-                           'lightos_ipacl_networks to the networks that '
-                           'hosts reach the cluster from.')
-                    % {'volume': volume.id, 'error': error})
+        except acl.TooManyAddresses as error:
+            raise exception.VolumeBackendAPIException(
+                data=_('volume %(volume)s: %(error)s. Set '
+                       'lightos_ipacl_networks to the networks that hosts '
+                       'reach the cluster from.')
+                % {'volume': volume.id, 'error': error})
         LOG.info('Volume %s is open to host %s at %s.', volume.id, host.nqn,
                  ', '.join(sorted(host.addresses)))
         return {'driver_volume_type': 'lightos',
@@ -119,3 +121,22 @@ class Attachments:
 
     def remove_export(self, context: Any, volume: Any) -> None:
         """Nothing to do: access has ended as the host disconnected."""
+
+
+@contextlib.contextmanager
+def _told_to_tenants(volume_id: str) -> Iterator[None]:
+    """Keep the storage's words in the log.
+
+    Cinder answers the request for an attachment with the text of what it
+    failed with, and anybody may ask for one. Addresses, LightOS projects and
+    the cluster's own words are not for them.
+    """
+    try:
+        yield
+    except exception.VolumeBackendAPIException as error:
+        LOG.error('Volume %s was not opened: %s', volume_id, error.msg)
+        raise exception.VolumeBackendAPIException(
+            data=_('the storage did not open volume %s to the host. Try '
+                   'again; if that is in vain, an administrator finds the '
+                   'reason in the log of cinder-volume') % volume_id
+        ) from error

@@ -39,6 +39,8 @@ class StackTestCase(unittest.TestCase):
     options: typing.Mapping[str, typing.Any] = {}
     #: Options of Cinder on top of the usual.
     defaults: typing.Mapping[str, typing.Any] = {}
+    #: Sections of cinder.conf on top of the usual.
+    sections: typing.Mapping[str, typing.Mapping[str, typing.Any]] = {}
     #: Whether Cinder copies data between volumes, which fails here.
     data_path = True
 
@@ -74,7 +76,8 @@ class StackTestCase(unittest.TestCase):
                    ) -> stack.Stack:
         """Return the stack to start, with these backends."""
         return stack.Stack(sections, defaults=cls.defaults,
-                           data_path=cls.data_path, progress=io.StringIO())
+                           sections=cls.sections, data_path=cls.data_path,
+                           progress=io.StringIO())
 
     @classmethod
     def create_type(cls, name: str, **specs: str) -> typing.Any:

@@ -542,4 +542,5 @@ class FailedAttachTestCase(base.DriverTestCase):
             self.assertRaises(exception.VolumeBackendAPIException,
                               self.driver.initialize_connection, volume,
                               base.connector())
-        self.assertIn('may be open to host %s' % _nqn(1), logs.output[-1])
+        self.assertIn('may be open to host %s' % _nqn(1),
+                      ' '.join(logs.output))

@@ -42,16 +42,19 @@ class Cinder:
     :param backends: for each backend its section of the configuration.
     :param defaults: options of the section DEFAULT on top of ours.
     :param data_path: whether it copies data from volume to volume itself.
+    :param more: other sections on top of ours.
     """
 
     def __init__(self, folder: pathlib.Path, port: int,
                  backends: settings.Sections,
                  defaults: settings.Options | None = None,
-                 data_path: bool = True) -> None:
+                 data_path: bool = True,
+                 more: settings.Sections | None = None) -> None:
         self.folder = folder
         self.port = port
         self.backends = backends
         self.defaults = defaults or {}
+        self.more = more or {}
         self.options = [] if data_path else ['--without-data-path']
         self.url = f'http://{HOST}:{port}/v3'
 
@@ -99,6 +102,7 @@ class Cinder:
                 'service_token_roles_required': True,
             },
             **self.backends,
+            **self.more,
         }
 
     def start(self, user: identity.Identity, launch: process.Launch

@@ -70,13 +70,17 @@ class Compute:
 
     def __init__(self, user: identity.Identity,
                  nova: identity.Identity) -> None:
-        self._attachments = volumes.cinder_client(
+        self._client = volumes.cinder_client(
             user, service_token.ServiceTokenAuthWrapper(
-                user_auth=user.auth(), service_auth=nova.auth())).attachments
+                user_auth=user.auth(), service_auth=nova.auth()))
+        self._attachments = self._client.attachments
 
-    def reserve(self, volume: str, server: str) -> str:
-        """Take the volume for the server; return the attachment's id."""
-        return self._attachments.create(volume, None, server)['id']
+    def reserve(self, volume: str, server: str, mode: str = 'null') -> str:
+        """Take the volume for the server; return the attachment's id.
+
+        :param mode: rw or ro; null leaves it to Cinder.
+        """
+        return self._attachments.create(volume, None, server, mode)['id']
 
     def connect(self, attachment: str, host: Host) -> dict[str, typing.Any]:
         """Open the volume for the host; return the connection info."""
@@ -108,3 +112,13 @@ class Compute:
     def detach(self, attachment: str) -> None:
         """End an attachment; the host has disconnected before."""
         self._attachments.delete(attachment)
+
+    def force_detach(self, volume: str, attachment: str,
+                     host: Host | None = None) -> None:
+        """End an attachment for an administrator, whatever its state.
+
+        :param host: the one to show out; all if it is not known.
+        """
+        self._client.volumes._action('os-force_detach', volume, {
+            'attachment_id': attachment,
+            'connector': host.connector() if host else None})

@@ -68,12 +68,16 @@ class Keystone:
 
     def add_service_user(self, user: identity.Identity) -> None:
         """Create a user as which a service authenticates itself."""
+        self.add_user(user, 'admin', 'service')
+
+    def add_user(self, user: identity.Identity, *roles: str) -> None:
+        """Create a user, with these roles in their project."""
         project = self._find('projects', user.project) or self._create(
             'projects', name=user.project, domain_id=identity.DOMAIN)
         user_id = self._create(
             'users', name=user.username, domain_id=identity.DOMAIN,
             password=user.password)
-        for name in ('admin', 'service'):
+        for name in roles:
             self._session.put(
                 f'{self.url}/projects/{project}/users/{user_id}'
                 f'/roles/{self._find("roles", name)}')

@@ -50,6 +50,7 @@ class Stack:
 
     :param backends: for each Cinder backend its section of options.
     :param defaults: options for the section DEFAULT of cinder.conf.
+    :param sections: other sections of cinder.conf, on top of ours.
     :param data_path: False makes migrations from backend to backend go on
         as if their data had been copied, which this machine may not be
         able to do: it needs NVMe/TCP in the kernel.
@@ -59,11 +60,13 @@ class Stack:
 
     def __init__(self, backends: settings.Sections, *,
                  defaults: settings.Options | None = None,
+                 sections: settings.Sections | None = None,
                  data_path: bool = True,
                  timeout: float = 120.0,
                  progress: typing.TextIO | None = None) -> None:
         self._backends = backends
         self._defaults = defaults
+        self._sections = sections
         self._data_path = data_path
         self._timeout = timeout
         self._progress = progress or sys.stderr
@@ -145,7 +148,7 @@ class Stack:
 
     def _make_cinder(self, folder: pathlib.Path, port: int) -> cinder.Cinder:
         return cinder.Cinder(folder, port, self._backends, self._defaults,
-                             self._data_path)
+                             self._data_path, self._sections)
 
     def _look_after(self, service: process.Process) -> process.Process:
         self.processes.append(service)

@@ -109,6 +109,19 @@ class InitializeTest(driver_case.ReadyDriverTestCase):
         self.assert_raises(kind, self.initialize)
         self.assertEqual([], self.held)
 
+    @ddt.data(errors.Different('volume in LightOS project tenant'),
+              client_errors.Unreachable({'10.0.0.1:443': 'refused'}))
+    def test_what_the_storage_says_is_for_the_log_alone(self, error):
+        """Cinder's answer with the error goes to tenants, too."""
+        self.backend.grant.side_effect = error
+        with self.assertLogs('lightos_cinder', 'ERROR') as logs:
+            message = self.assert_raises(
+                exception.VolumeBackendAPIException, self.initialize)
+        self.assertIn(cinder_objects.VOLUME_ID, message)
+        self.assertNotIn(str(error), message)
+        self.assertNotIn('lightos_', message)
+        self.assertIn(str(error), logs.output[0])
+
 
 class NetworksTest(driver_case.ReadyDriverTestCase):
 
