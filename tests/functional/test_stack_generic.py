@@ -255,6 +255,24 @@ class GenericTest(stack_case.StackTestCase):
         self.volumes.settled_snapshot(snapshot.id)
         self.delete_snapshot(snapshot.id)
 
+    def test_encryption_is_no_change_in_place(self) -> None:
+        self.cinder.volume_encryption_types.create(
+            self.create_type('Hidden'), {
+                'provider': 'luks', 'control_location': 'front-end',
+                'cipher': 'aes-xts-plain64', 'key_size': 256})
+        self.create_type('Open')
+        volume = self.create(1, volume_type='Open')
+
+        self.cinder.volumes.retype(volume, 'Hidden', 'never')
+
+        self.wait('the retype to be refused', lambda: any(
+            'Retype requires migration' in service.tail()
+            for service in self.stack.processes))
+        volume = self.volumes.settled(volume.id)
+        self.assertEqual(('Open', False),
+                         (volume.volume_type, volume.encrypted))
+        self.assert_on_cluster(volume, 1)
+
     def test_transfer_to_another_tenant(self) -> None:
         volume = self._create_theirs()
         before = self.on_cluster(volume)
