@@ -78,6 +78,10 @@ def taken_over_by(volume: Any) -> Optional[str]:
     volume had, one row after the other. Stopped in between, it leaves both
     with the same.
     """
+    if volume.use_quota:
+        # Not a temporary volume: these count against nobody's quota. To
+        # look for the others takes Cinder's whole table.
+        return None
     return next((other.id for other in _others_at(volume)
                  if other.name_id == volume.id), None)
 

@@ -47,11 +47,17 @@ class SharedTest(driver_case.ReadyDriverTestCase):
         """The original is under the name of this one by now."""
         self.others = [cinder_objects.volume(
             volume_id=UUID, name_id=self.volume.id)]
+        self.volume.use_quota = False
         message = self.assert_raises(
             exception.VolumeBackendAPIException, self.driver.delete_volume,
             self.volume)
         self.assertIn(UUID, message)
         self.backend.delete_volume.assert_not_called()
+
+    def test_only_of_temporary_volumes_others_are_looked_for(self):
+        """There is no index by which Cinder would find them."""
+        self.patch(records, '_others_at', self.fail)
+        self.driver.delete_volume(self.volume)
 
 
 class ProjectsTest(driver_case.ReadyDriverTestCase):
