@@ -27,6 +27,7 @@ from oslo_log import log as logging
 from lightos_cinder import acl
 from lightos_cinder import backend
 from lightos_cinder.client import models
+from lightos_cinder.client import polling
 from lightos_cinder import connection
 from lightos_cinder import errors
 from lightos_cinder import options
@@ -35,12 +36,28 @@ from lightos_cinder import records
 LOG = logging.getLogger(__name__)
 
 
+#: Seconds after which Cinder has surely removed an attachment from its
+#: records that it had the driver end.
+_SETTLED = 30
+
+#: Status of a volume that nothing of Cinder's own is attached to.
+_AT_REST = ('available', 'in-use')
+
+
 class Attachments:
     """The hooks of the driver for attaching and detaching."""
 
     _settings: options.Settings
     _backend: backend.Backend
     _cluster: models.ClusterInfo
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._clock = polling.Clock()
+        # Who stayed inside for another attachment, and since when. Where
+        # the last two of a host end at once, each has the other on record.
+        self._stayed: dict[tuple[str, str],
+                           tuple[Mapping[str, Any], float]] = {}
 
     def validate_connector(self, connector: Mapping[str, Any]) -> None:
         """Refuse a host that could not attach anything."""
@@ -98,6 +115,8 @@ class Attachments:
                     LOG.info('Volume %s stays open to host %s, which has '
                              'another attachment of it.', volume.id,
                              connector['nqn'])
+                    self._stayed[volume.id, connector['nqn']] = (
+                        connector, self._clock.now())
                     return True
                 else:
                     self._backend.revoke(
@@ -111,6 +130,46 @@ class Attachments:
         LOG.info('Volume %s is closed to %s.', volume.id,
                  connector['nqn'] if connector else 'all hosts')
         return False
+
+    def _review_who_stayed(self) -> None:
+        """Show out hosts whose other attachments have ended meanwhile."""
+        for (volume_id, nqn), (connector, since) in list(
+                self._stayed.items()):
+            if self._clock.now() - since < _SETTLED:
+                continue
+            try:
+                if self._shown_out(volume_id, connector):
+                    self._stayed.pop((volume_id, nqn), None)
+            except exception.CinderException as error:
+                LOG.error('Volume %s may be open to host %s, which has no '
+                          'attachment of it any more: %s', volume_id, nqn,
+                          error)
+
+    @coordination.synchronized('lightos-access-{volume_id}')
+    def _shown_out(self, volume_id: str, connector: Mapping[str, Any]
+                   ) -> bool:
+        """Show a host out unless it is attached.
+
+        :returns: False if that cannot be told yet
+        """
+        try:
+            volume = records.now(volume_id)
+        except exception.VolumeNotFound:
+            return True
+        attached = records.connectors(volume)
+        if connector['nqn'] in [other['nqn'] for other in attached]:
+            return True
+        if (volume.status not in _AT_REST
+                or len(attached) < len(volume.volume_attachment)):
+            # Cinder, or a host that it has not on record yet, may be coming.
+            return False
+        ref = records.volume_ref(volume)
+        with errors.translated(ref):
+            self._backend.revoke(ref, connection.as_told(connector),
+                                 map(connection.as_told, attached))
+        LOG.info('Volume %s is closed to %s, whose last attachments ended '
+                 'at once.', volume_id, connector['nqn'])
+        return True
 
     def ensure_export(self, context: Any, volume: Any) -> None:
         """Nothing to do: the cluster keeps its access lists."""

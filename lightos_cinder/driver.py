@@ -316,8 +316,10 @@ class LightOSVolumeDriver(management.Management, attachments.Attachments,
     # What the scheduler knows
 
     def _update_volume_stats(self) -> None:
-        # Cinder comes here every minute: in time to warn of what expires.
+        # Cinder comes here every minute: in time to warn of what expires,
+        # and to find out who is gone.
         self._settings.credentials.review()
+        self._review_who_stayed()
         try:
             with errors.translated():
                 # The scheduler shall not learn of trouble minutes later.

@@ -114,6 +114,14 @@ def attached(volume: Any, networks: Sequence[acl.Network]
             for connector in connectors(volume)]
 
 
+def now(volume_id: str) -> Any:
+    """A volume as it is on record at this moment.
+
+    :raises VolumeNotFound: if there is none any more
+    """
+    return objects.Volume.get_by_id(context.get_admin_context(), volume_id)
+
+
 def ids(records: Iterable[Any]) -> Mapping[str, str]:
     """The ids of volumes, or of snapshots, by what they are called there.
 

@@ -21,9 +21,11 @@ from cinder import exception
 from cinder import objects
 import ddt
 
+from lightos_cinder import attachments
 from lightos_cinder import connection
 from lightos_cinder import records
 from tests.functional import base
+from tests.functional import database
 
 
 def _nqn(number: int) -> str:
@@ -544,3 +546,48 @@ class FailedAttachTestCase(base.DriverTestCase):
                               base.connector())
         self.assertIn('may be open to host %s' % _nqn(1),
                       ' '.join(logs.output))
+
+
+class EndedAtOnceTestCase(database.DatabaseTestCase):
+    """The last two attachments of a host, as Cinder ends them at once."""
+
+    def attach_twice(self) -> tuple:
+        gold = self.type('gold', base.GOLD)
+        volume = self.record(gold, size=1, status='in-use')
+        volume = self.save(volume, self.driver.create_volume(volume))
+        rows = []
+        for _ in range(2):
+            self.driver.initialize_connection(volume, base.connector(1))
+            row = objects.VolumeAttachment(
+                self.context, volume_id=volume.id,
+                connector=base.connector(1))
+            row.create()
+            rows.append(row)
+            self.addCleanup(row.destroy)
+        return objects.Volume.get_by_id(self.context, volume.id), rows
+
+    def end_both(self, volume):
+        """Cinder removes the rows only after the driver has answered."""
+        for _ in range(2):
+            self.assertTrue(self.driver.terminate_connection(
+                volume, base.connector(1), force=False))
+
+    def minutes_later(self):
+        with mock.patch.object(attachments, '_SETTLED', 0):
+            self.driver.get_volume_stats(refresh=True)
+
+    def test_the_host_is_shown_out_all_the_same(self):
+        volume, rows = self.attach_twice()
+        self.end_both(volume)
+        for row in rows:
+            row.destroy()
+        self.assertEqual([_nqn(1)], self.acls(volume)[0])
+        self.minutes_later()
+        self.assertEqual((['ALLOW_NONE'], ['ALLOW_NONE']), self.acls(volume))
+
+    def test_not_while_one_is_on_record(self):
+        volume, rows = self.attach_twice()
+        self.end_both(volume)
+        rows[0].destroy()
+        self.minutes_later()
+        self.assertEqual([_nqn(1)], self.acls(volume)[0])

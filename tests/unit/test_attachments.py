@@ -24,8 +24,10 @@ from lightos_cinder import acl
 from lightos_cinder.client import errors as client_errors
 from lightos_cinder.client import models
 from lightos_cinder import errors
+from lightos_cinder import records
 from tests.unit import cinder_objects
 from tests.unit import driver_case
+from tests.unit import fake_clock
 from tests.unit import fake_cluster
 
 UUID = driver_case.UUID
@@ -321,3 +323,96 @@ class LockFilesTest(driver_case.ReadyDriverTestCase):
     def files(self, volume):
         return [name for name in os.listdir(self.folder)
                 if volume.id in name]
+
+
+@ddt.ddt
+class StayedTest(driver_case.ReadyDriverTestCase):
+    """The last two attachments of a host that end at once."""
+
+    def setUp(self):
+        super().setUp()
+        self.host = cinder_objects.connector('nqn-a', '10.0.0.1')
+        self.other = cinder_objects.connector('nqn-b', '10.0.0.2')
+        self.clock = fake_clock.FakeClock()
+        self.driver._clock = self.clock
+        self.backend.cluster.return_value = None
+        self.patch(records, 'now', self.now)
+        self.on_record = []
+        self.status = 'available'
+
+    def now(self, volume_id):
+        if self.on_record is None:
+            raise exception.VolumeNotFound(volume_id=volume_id)
+        volume = cinder_objects.volume(attached=self.on_record,
+                                       provider_id='default ' + UUID)
+        volume.status = self.status
+        return volume
+
+    def end_both(self):
+        volume = cinder_objects.volume(attached=[self.host, self.host])
+        for _ in range(2):
+            self.assertTrue(self.driver.terminate_connection(
+                volume, self.host, force=False))
+        self.backend.revoke.assert_not_called()
+
+    def review(self, seconds=60):
+        self.clock.sleep(seconds)
+        self.driver.get_volume_stats(refresh=True)
+
+    def test_it_is_shown_out_in_the_end(self):
+        self.end_both()
+        self.on_record = [self.other]
+        self.review()
+        (ref, host, others), _kwargs = self.backend.revoke.call_args
+        self.assertEqual((self.ref(uuid=UUID), 'nqn-a', ['nqn-b']),
+                         (ref, host.nqn, [one.nqn for one in others]))
+        self.review()
+        self.assertEqual(1, self.backend.revoke.call_count)
+
+    def test_not_before_cinder_has_settled(self):
+        self.end_both()
+        self.review(5)
+        self.backend.revoke.assert_not_called()
+
+    def test_not_if_it_is_attached(self):
+        self.end_both()
+        self.on_record = [self.host]
+        self.review()
+        self.on_record = []
+        self.review()
+        self.backend.revoke.assert_not_called()
+
+    @ddt.data({'on_record': [None]}, {'status': 'uploading'})
+    def test_not_while_somebody_may_be_coming(self, state):
+        self.end_both()
+        for name, value in state.items():
+            setattr(self, name, value)
+        self.review()
+        self.backend.revoke.assert_not_called()
+        self.on_record, self.status = [], 'available'
+        self.review()
+        self.backend.revoke.assert_called_once()
+
+    def test_a_volume_that_is_gone_needs_nothing(self):
+        self.end_both()
+        self.on_record = None
+        self.review()
+        self.backend.revoke.assert_not_called()
+
+    def test_a_failure_is_told_and_tried_again(self):
+        self.end_both()
+        self.backend.revoke.side_effect = [fake_cluster.lost(), None]
+        with self.assertLogs('lightos_cinder', 'ERROR') as logs:
+            self.review()
+        for text in (cinder_objects.VOLUME_ID, 'nqn-a'):
+            self.assertIn(text, logs.output[0])
+        self.review()
+        self.assertEqual(2, self.backend.revoke.call_count)
+
+    def test_under_the_lock_of_its_access(self):
+        self.end_both()
+        held = []
+        self.backend.revoke.side_effect = (
+            lambda *args: held.extend(self.held))
+        self.review()
+        self.assertIn('lightos-access-' + cinder_objects.VOLUME_ID, held[0])
