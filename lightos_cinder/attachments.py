@@ -138,12 +138,19 @@ class Attachments:
             if self._clock.now() - since < _SETTLED:
                 continue
             try:
-                if self._shown_out(volume_id, connector):
-                    self._stayed.pop((volume_id, nqn), None)
-            except exception.CinderException as error:
+                done = self._shown_out(volume_id, connector)
+            except exception.VolumeNotFound:
+                # Of Cinder's records, or of the cluster.
+                done = True
+            except Exception as error:
+                # Whatever it is, also of the database: the scheduler must
+                # hear of the cluster all the same.
                 LOG.error('Volume %s may be open to host %s, which has no '
                           'attachment of it any more: %s', volume_id, nqn,
                           error)
+                done = False
+            if done:
+                self._stayed.pop((volume_id, nqn), None)
 
     @coordination.synchronized('lightos-access-{volume_id}')
     def _shown_out(self, volume_id: str, connector: Mapping[str, Any]
@@ -151,11 +158,9 @@ class Attachments:
         """Show a host out unless it is attached.
 
         :returns: False if that cannot be told yet
+        :raises VolumeNotFound: if there is no such volume any more
         """
-        try:
-            volume = records.now(volume_id)
-        except exception.VolumeNotFound:
-            return True
+        volume = records.now(volume_id)
         attached = records.connectors(volume)
         if connector['nqn'] in [other['nqn'] for other in attached]:
             return True

@@ -164,6 +164,9 @@ class Backend:
         try:
             self._reach(client.renewed(lifecycle.TIDY_TIMEOUT), ref,
                         lambda present: access)
+        except errors.Missing:
+            LOG.debug('Volume %s is gone, and open to nobody.',
+                      ref.cinder_id)
         except client_errors.LightOSError as error:
             LOG.error('Volume %s may be open to hosts that it was open to '
                       'as its snapshot was taken: rolling it back failed '
@@ -184,12 +187,12 @@ class Backend:
 
     def look_up_volume(self, project: str, source: naming.Source
                        ) -> Optional[models.Volume]:
-        """The volume that is meant; None if there is none to stay."""
+        """The volume that is meant; None if there is none."""
         return _look_up(self._client().volumes, project, source)
 
     def look_up_snapshot(self, project: str, source: naming.Source
                          ) -> Optional[models.Snapshot]:
-        """The snapshot that is meant; None if there is none to stay."""
+        """The snapshot that is meant; None if there is none."""
         return _look_up(self._client().snapshots, project, source)
 
     def adopt_volume(self, ref: naming.Ref, size: int,
@@ -428,12 +431,9 @@ def _staying(found: Iterable[lifecycle.Model]) -> list[lifecycle.Model]:
 
 def _look_up(collection: api.Collection[lifecycle.Model], project: str,
              source: naming.Source) -> Optional[lifecycle.Model]:
-    found: Optional[lifecycle.Model] = None
-    if source.name:
-        found = collection.find(project, source.name)
-    elif source.uuid:
-        try:
-            found = collection.get(project, source.uuid)
-        except client_errors.NotFound:
-            found = None
-    return None if found is None or found.state.gone else found
+    if not source.uuid:
+        return collection.find(project, source.name or '')
+    try:
+        return collection.get(project, source.uuid)
+    except client_errors.NotFound:
+        return None

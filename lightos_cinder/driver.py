@@ -317,9 +317,8 @@ class LightOSVolumeDriver(management.Management, attachments.Attachments,
 
     def _update_volume_stats(self) -> None:
         # Cinder comes here every minute: in time to warn of what expires,
-        # and to find out who is gone.
+        # and, if the cluster answers, to show out who is gone.
         self._settings.credentials.review()
-        self._review_who_stayed()
         try:
             with errors.translated():
                 # The scheduler shall not learn of trouble minutes later.
@@ -336,6 +335,7 @@ class LightOSVolumeDriver(management.Management, attachments.Attachments,
                                       self._settings.default_replicas)
             if cluster:
                 self._note_health(cluster.health)
+            self._review_who_stayed()
         configured = self.configuration.safe_get
         self._stats = dict(
             told,

@@ -67,6 +67,8 @@ def obstacle(found: Union[models.Volume, models.Snapshot]) -> Optional[str]:
     """Why an object on the cluster cannot be managed; None if it can."""
     if found.state is models.State.FAILED:
         return _('the cluster failed to create it')
+    if found.state.gone:
+        return _('it is being deleted')
     if not found.state.usable:
         return _('it is in state %s') % found.state.value
     if isinstance(found, models.Volume):

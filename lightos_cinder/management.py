@@ -99,15 +99,10 @@ class Management:
                                sort_keys: list[str], sort_dirs: list[str]
                                ) -> list[dict[str, Any]]:
         """List the volumes in the projects of this backend."""
-        ids = records.ids(cinder_volumes)
-        entries = []
-        for found in self._each(self._backend.list_volumes):
-            holder = (ids.get(found.uuid) or ids.get(found.name)
-                      or records.volume_of(found.name))
-            entries.append(manageable.volume_entry(
-                found, holder, _reason(found, holder)))
         return volume_utils.paginate_entries_list(
-            entries, marker, limit, offset, sort_keys, sort_dirs)
+            self._entries(cinder_volumes, self._backend.list_volumes,
+                          records.volume_of, manageable.volume_entry),
+            marker, limit, offset, sort_keys, sort_dirs)
 
     @volume_utils.trace
     def manage_existing_snapshot_get_size(self, snapshot: Any,
@@ -143,15 +138,27 @@ class Management:
                                  sort_keys: list[str], sort_dirs: list[str]
                                  ) -> list[dict[str, Any]]:
         """List the snapshots in the projects of this backend."""
-        ids = records.ids(cinder_snapshots)
-        entries = []
-        for found in self._each(self._backend.list_snapshots):
-            holder = (ids.get(found.uuid) or ids.get(found.name)
-                      or records.snapshot_of(found.name))
-            entries.append(manageable.snapshot_entry(
-                found, holder, _reason(found, holder)))
         return volume_utils.paginate_entries_list(
-            entries, marker, limit, offset, sort_keys, sort_dirs)
+            self._entries(cinder_snapshots, self._backend.list_snapshots,
+                          records.snapshot_of, manageable.snapshot_entry),
+            marker, limit, offset, sort_keys, sort_dirs)
+
+    def _entries(self, of_cinder: Sequence[Any],
+                 listing: Callable[[str], list],
+                 holder_of: Callable[[str], Optional[str]],
+                 entry: Callable[..., dict[str, Any]]
+                 ) -> list[dict[str, Any]]:
+        """What a listing has, as Cinder wants it told.
+
+        :param holder_of: the id under which Cinder has what has that name
+        """
+        ids = records.ids(of_cinder)
+        entries = []
+        for found in self._each(listing):
+            holder = (ids.get(found.uuid) or ids.get(found.name)
+                      or holder_of(found.name))
+            entries.append(entry(found, holder, _reason(found, holder)))
+        return entries
 
     @coordination.synchronized('lightos-manage-{found.uuid}')
     def _claim(self, found: Any, record: Any,

@@ -250,7 +250,10 @@ class ManageVolumeTestCase(ManageTestCase):
         uuid_ = self.put()
         self.ask('DELETE', 'projects/%s/volumes/%s' % (base.PROJECT, uuid_))
         self.refused(exception.ManageExistingInvalidReference,
-                     'no such volume', source_id=uuid_)
+                     'being deleted', source_id=uuid_)
+        # Its name is free again.
+        self.refused(exception.ManageExistingInvalidReference,
+                     'no such volume', source_name='crm-data')
 
     def test_one_that_failed(self):
         uuid_ = self.put()

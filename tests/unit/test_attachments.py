@@ -399,9 +399,25 @@ class StayedTest(driver_case.ReadyDriverTestCase):
         self.review()
         self.backend.revoke.assert_not_called()
 
-    def test_a_failure_is_told_and_tried_again(self):
+    def test_one_that_is_gone_from_the_cluster_needs_nothing_either(self):
         self.end_both()
-        self.backend.revoke.side_effect = [fake_cluster.lost(), None]
+        self.backend.revoke.side_effect = errors.Missing('volume',
+                                                         self.ref())
+        self.review()
+        self.review()
+        self.assertEqual(1, self.backend.revoke.call_count)
+
+    def test_a_cluster_that_does_not_answer_is_not_waited_for(self):
+        self.end_both()
+        self.backend.cluster_info.side_effect = fake_cluster.lost()
+        with self.assertLogs('lightos_cinder', 'ERROR'):
+            self.review()
+        self.backend.revoke.assert_not_called()
+
+    @ddt.data(fake_cluster.lost(), OSError('the database'))
+    def test_a_failure_is_told_and_tried_again(self, failure):
+        self.end_both()
+        self.backend.revoke.side_effect = [failure, None]
         with self.assertLogs('lightos_cinder', 'ERROR') as logs:
             self.review()
         for text in (cinder_objects.VOLUME_ID, 'nqn-a'):

@@ -257,9 +257,6 @@ class LookUpTest(ChangeTestCase):
     def test_nothing_there(self):
         self.assertIsNone(self.look_up(uuid='nothing'))
         self.assertIsNone(self.look_up(name='nothing'))
-        self.volumes.amend(self.there.uuid, state=State.DELETING)
-        self.assertIsNone(self.look_up(uuid=self.there.uuid))
-        self.assertIsNone(self.look_up(name=self.there.name))
 
     def test_an_error_is_not_absence(self):
         """Defect 1."""

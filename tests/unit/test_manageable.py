@@ -74,6 +74,7 @@ class DecisionTest(unittest.TestCase):
         (volume(state='Migrating'), 'None'),
         (volume(state='Failed'), 'failed to create'),
         (volume(state='Updating'), 'in state Updating'),
+        (volume(state='Deleting'), 'being deleted'),
         (volume(acl={'values': ['ALLOW_ANY']}), 'every host'),
         (volume(acl={'values': ['nqn-b', 'nqn-a']}), 'nqn-a, nqn-b'),
         (snapshot(), 'None'),
