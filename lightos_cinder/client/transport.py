@@ -234,7 +234,7 @@ class Transport:
                 params=query, json=body, headers=headers,
                 timeout=(min(_CONNECT_TIMEOUT, left),
                          min(self._request_timeout, left)),
-                verify=self._trust.requests_verify, allow_redirects=False)
+                verify=self._trust.verify, allow_redirects=False)
         except (requests.RequestException, ValueError,
                 RecursionError) as error:
             raise self._failure(endpoint, method, url_path, error) from None

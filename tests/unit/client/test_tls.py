@@ -12,11 +12,13 @@
 
 import contextlib
 import dataclasses
+import os
 import socket
 import ssl
 import tempfile
 import time
 import unittest
+from unittest import mock
 import warnings
 
 import ddt
@@ -24,6 +26,7 @@ import hypothesis
 from hypothesis import strategies as st
 import requests
 from urllib3 import exceptions
+from urllib3.util import ssl_
 
 from lightos_cinder.client import credentials
 from lightos_cinder.client import endpoints
@@ -62,16 +65,17 @@ class FingerprintTest(unittest.TestCase):
 class TrustTest(unittest.TestCase):
 
     @ddt.data(
-        (tls.Trust(), False, False),
-        (tls.Trust(ca_file='/ca.pem'), False, False),
-        (tls.Trust(verify=True), True, True),
-        (tls.Trust(verify=True, ca_file='/ca.pem'), True, '/ca.pem'),
-        (tls.Trust(fingerprints=frozenset({DIGEST})), True, False),
+        (tls.Trust(), False, ssl.CERT_NONE),
+        (tls.Trust(ca_file='/ca.pem'), False, ssl.CERT_NONE),
+        (tls.Trust(verify=True), True, ssl.CERT_REQUIRED),
+        (tls.Trust(fingerprints=frozenset({DIGEST})), True, ssl.CERT_NONE),
     )
     @ddt.unpack
-    def test_what_is_checked(self, trust, any_check, requests_verify):
+    def test_what_is_checked(self, trust, any_check, mode):
         self.assertIs(any_check, trust.any_check)
-        self.assertEqual(requests_verify, trust.requests_verify)
+        context = trust.context()
+        self.assertIs(mode, context.verify_mode)
+        self.assertIs(trust.verify, context.check_hostname)
 
 
 class HandshakeTestCase(unittest.TestCase):
@@ -106,7 +110,7 @@ class HandshakeTestCase(unittest.TestCase):
 
     def ask(self, url, timeout=5):
         return self.session().get(
-            url, timeout=timeout, verify=self.trust.requests_verify,
+            url, timeout=timeout, verify=self.trust.verify,
             headers={'Authorization': SECRET})
 
     def assert_not_sent(self, url, received, kind, **options):
@@ -177,6 +181,29 @@ class VerifyTest(HandshakeTestCase):
         self.verify(self.elsewhere)
         url, received = self.serve(loopback.speak_https(self.elsewhere))
         self.assert_not_sent(url, received, tls.UntrustedCertificate)
+
+    def test_the_cas_are_read_once_for_all_connections(self):
+        read = []
+
+        class Context(ssl.SSLContext):
+            def load_verify_locations(self, *args, **kwargs):
+                read.append((args, kwargs))
+                super().load_verify_locations(*args, **kwargs)
+
+        self.verify(self.ours)
+        url, _ = self.serve(loopback.speak_https(self.ours))
+        with mock.patch.object(ssl_, 'SSLContext', Context):
+            session = self.session()
+            for _time in range(2):
+                session.get(url, timeout=5, verify=True,
+                            headers={'Connection': 'close'})
+        self.assertEqual(
+            [((), {'cafile': self.ours.certificate_file})], read)
+
+    def test_a_folder_of_cas(self):
+        context = tls.Trust(verify=True, ca_file=os.path.dirname(
+            self.ours.certificate_file)).context()
+        self.assertIs(ssl.CERT_REQUIRED, context.verify_mode)
 
     def test_the_usual_cas_do_not_know_the_certificate_of_a_cluster(self):
         self.trust = tls.Trust(verify=True)
