@@ -27,7 +27,7 @@ from typing import cast
 from typing import Optional
 
 from requests import adapters
-from requests import certs
+from requests import utils
 from urllib3 import connection
 from urllib3 import connectionpool
 from urllib3 import exceptions
@@ -83,7 +83,7 @@ class Trust:
         context = ssl_.create_urllib3_context(
             cert_reqs=ssl.CERT_REQUIRED if self.verify else ssl.CERT_NONE)
         if self.verify:
-            path = self.ca_file or certs.where()
+            path = self.ca_file or utils.DEFAULT_CA_BUNDLE_PATH
             if os.path.isdir(path):
                 context.load_verify_locations(capath=path)
             else:

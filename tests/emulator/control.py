@@ -44,9 +44,9 @@ Settings = settings_module.Settings
 #: are what JSON can carry.
 METHODS = (
     'add_fault', 'advance', 'clear_faults', 'clear_records', 'complaints',
-    'connections', 'create_project', 'edit_snapshot', 'edit_volume',
-    'endpoint', 'faults', 'fill', 'install_certificate', 'node',
-    'replace_node', 'requests', 'reset', 'set_settings',
+    'connections', 'contents', 'create_project', 'edit_snapshot',
+    'edit_volume', 'endpoint', 'faults', 'fill', 'install_certificate',
+    'node', 'replace_node', 'requests', 'reset', 'set_settings',
     'settings_in_force', 'snapshots', 'token', 'volumes')
 
 #: What it knows from the start.
@@ -229,6 +229,18 @@ class Emulator:
                   ) -> list[dict[str, Any]]:
         """All snapshots as the API shows them, zero values included."""
         return self._all(lambda: self._cluster.snapshots, project)
+
+    def contents(self) -> dict[str, str]:
+        """What volumes and snapshots hold, by their UUIDs.
+
+        Hosts write with edit_volume(uuid, content=...).
+        """
+        with self._cluster.lock:
+            self._cluster.advance()
+            return {item.uuid: item.content
+                    for kind in (self._cluster.volumes,
+                                 self._cluster.snapshots)
+                    for item in kind.store}
 
     def _all(self, kind: Callable[[], Any], project: Optional[str]
              ) -> list[dict[str, Any]]:

@@ -62,7 +62,8 @@ def create(call: calls.Call) -> dict[str, Any]:
         source_name=source.name, size=source.size,
         replicas=source.replicas, compression=source.compression,
         sector_size=source.sector_size, nodes=list(source.nodes),
-        labels=labels, source_acl=list(source.acl),
+        labels=labels, content=source.content,
+        source_acl=list(source.acl),
         source_ip_acl=source.ip_acl,
         description=fields.get('description', ''),
         retention=fields.get('retentionTime', 0.0))

@@ -47,6 +47,7 @@ class Snapshot:
     # The access lists of the volume then; a rollback may bring them back.
     source_acl: list[str]
     source_ip_acl: Optional[list[str]]
+    content: str = ''
     description: str = ''
     retention: float = 0.0
     uuid: str = dataclasses.field(

@@ -111,6 +111,7 @@ def create(call: calls.Call) -> dict[str, Any]:
         sector_size=fields.get('sectorSize') or 4096,
         source_snapshot_uuid=source.uuid if source else '',
         source_snapshot_name=source.name if source else '',
+        content=source.content if source else '',
         labels=labels, placement=_placement(call, replicas, source),
         used=int(size * call.settings.written_fraction))
     cluster.volumes.create(volume, fails or call.fails)
@@ -232,7 +233,8 @@ def roll_back(call: calls.Call) -> dict[str, Any]:
     if volume.connected_hosts and (
             call.settings.rollback_with_hosts == 'refuse'):
         raise errors.wrong_state('hosts are connected to the volume')
-    changes: dict[str, Any] = {'size': snapshot.size}
+    changes: dict[str, Any] = {'size': snapshot.size,
+                               'content': snapshot.content}
     if call.settings.rollback_resets_acl:
         changes.update(acl=list(snapshot.source_acl),
                        ip_acl=snapshot.source_ip_acl)

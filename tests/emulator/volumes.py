@@ -62,6 +62,8 @@ class Volume:
     nsid: int = 0
     etag: int = 0
     used: int = 0
+    # Stands for what hosts have written, which no API call shows.
+    content: str = ''
     source_snapshot_uuid: str = ''
     source_snapshot_name: str = ''
     labels: list[dict[str, str]] = dataclasses.field(default_factory=list)

@@ -308,6 +308,21 @@ class RollbackTest(base.ContractTest):
         self.assertEqual(str(10 * GIB), after['size'])
         self.assertNotEqual(before['ETag'], after['ETag'])
 
+    def test_content_goes_where_the_calls_say(self) -> None:
+        """What hosts have written, which no call shows."""
+        def content(item: Any) -> str:
+            return str(self.lightos.contents()[item['UUID']])
+
+        self.lightos.edit_volume(self.source['UUID'], content='monday')
+        monday = self.snapshot(self.source, name='monday')
+        self.lightos.edit_volume(self.source['UUID'], content='tuesday')
+        clone = self.volume(name='c', sourceSnapshotUUID=monday['UUID'])
+        self.assertEqual(['', 'monday', 'monday', 'tuesday'], [
+            content(item) for item in (self.point, monday, clone,
+                                       self.source)])
+        self.roll_back(srcSnapshotUUID=monday['UUID'])
+        self.assertEqual('monday', content(self.source))
+
     def test_2_15_by_name(self) -> None:
         self.put(self.source, {'size': '20 gib'})
         self.done('PUT', '/projects/default/volumes//rollback',
