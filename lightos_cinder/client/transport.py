@@ -179,9 +179,10 @@ class Transport:
                 self.endpoints.failed(endpoint)
                 answer = error
             except errors.ApiError as error:
-                if error.status >= 500:
+                if error.status >= 500 or error.status == 429:
                     # A busy object or a node in trouble: the status is the
-                    # same, and another node knows better.
+                    # same, and another node knows better. So it does where
+                    # one has too many requests.
                     self.endpoints.failed(endpoint, _ERROR_COOLDOWN)
                 else:
                     self.endpoints.worked(endpoint)

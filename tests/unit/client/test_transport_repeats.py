@@ -154,9 +154,10 @@ class FailoverTest(scripted.TransportTestCase):
         self.request()
         self.assertEqual([A, B], self.adapter.asked())
 
-    def test_a_node_that_refuses_every_change_with_503_is_left(self):
+    @ddt.data(429, 503)
+    def test_a_node_that_refuses_every_change_for_now_is_left(self, status):
         """Defect 23: a node that answers 503 is left."""
-        self.adapter.tell(A, Reply(503))
+        self.adapter.tell(A, Reply(status))
         self.assertRaises(errors.Busy, self.request, 'POST')
         self.request('POST')
         self.assertEqual([A, B], self.adapter.asked())
