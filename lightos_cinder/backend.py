@@ -79,15 +79,16 @@ class Backend:
         expires by itself should this process not live to delete it.
         """
         client = self._client()
+        temporary = lifecycle.of_snapshot(
+            client, naming.temporary_snapshot_ref(ref, source))
         snapshot = self._create_snapshot(
-            client, naming.temporary_snapshot_ref(ref, source), source,
+            client, temporary, source,
             max(_TEMPORARY, int(2 * self._timeout)))
         try:
             return self._create_volume(client, ref, spec, size,
                                        snapshot.uuid)
         finally:
-            self._drop_temporary(client, naming.Ref(
-                ref.cinder_id, source.project, snapshot.name, snapshot.uuid))
+            self._drop_temporary(temporary)
 
     def delete_volume(self, ref: naming.Ref) -> None:
         """Have no such volume, nor one that will stay."""
@@ -149,29 +150,34 @@ class Backend:
         access = acl.Access(before.acl, before.ip_acl)
         if not attached:
             access = acl.shut_out(access, self._use_ip_acl)
+
+        def right(volume: models.Volume) -> Optional[Mapping[str, Any]]:
+            return _lacking(volume, size=size, access=access)
+
         try:
             after = rolled.roll_back(content, before)
-            return rolled.change(lambda volume: _lacking(
-                volume, size=size, access=access), after)
+            return rolled.change(right, after)
         except client_errors.LightOSError as error:
-            self._have_access(client, ref, access, error)
+            self._put_right(rolled, right, error)
             raise
 
-    def _have_access(self, client: api.LightOSClient, ref: naming.Ref,
-                     access: acl.Access, cause: client_errors.LightOSError
-                     ) -> None:
-        """Put access right after a rollback that failed."""
+    @staticmethod
+    def _put_right(rolled: lifecycle.Lifecycle[models.Volume],
+                   right: Callable[[models.Volume],
+                                   Optional[Mapping[str, Any]]],
+                   cause: client_errors.LightOSError) -> None:
+        """Have size and access right after a rollback that failed."""
+        ref = rolled.ref
         try:
-            self._reach(client.renewed(lifecycle.TIDY_TIMEOUT), ref,
-                        lambda present: access)
+            rolled.renewed().change(right)
         except errors.Missing:
             LOG.debug('Volume %s is gone, and open to nobody.',
                       ref.cinder_id)
         except client_errors.LightOSError as error:
             LOG.error('Volume %s may be open to hosts that it was open to '
-                      'as its snapshot was taken: rolling it back failed '
-                      '(%s), and so did closing it: %s', ref.cinder_id,
-                      cause, error)
+                      'as its snapshot was taken, and have the size that it '
+                      'had: rolling it back failed (%s), and so did putting '
+                      'that right: %s', ref.cinder_id, cause, error)
 
     def list_volumes(self, project: str) -> list[models.Volume]:
         """All volumes of a project that are to stay."""
@@ -273,7 +279,9 @@ class Backend:
     def create_snapshot(self, ref: naming.Ref, source: naming.Ref
                         ) -> models.Snapshot:
         """Have a snapshot of a volume."""
-        return self._create_snapshot(self._client(), ref, source)
+        client = self._client()
+        return self._create_snapshot(
+            client, lifecycle.of_snapshot(client, ref), source)
 
     def delete_snapshot(self, ref: naming.Ref) -> None:
         """Have no such snapshot, nor one that will stay."""
@@ -355,7 +363,9 @@ class Backend:
 
         return lifecycle.of_volume(client, ref).create(post, check)
 
-    def _create_snapshot(self, client: api.LightOSClient, ref: naming.Ref,
+    @staticmethod
+    def _create_snapshot(client: api.LightOSClient,
+                         snapshot: lifecycle.Lifecycle[models.Snapshot],
                          source: naming.Ref,
                          retention: Optional[int] = None
                          ) -> models.Snapshot:
@@ -363,21 +373,23 @@ class Backend:
 
         def post() -> models.Snapshot:
             return client.snapshots.create(
-                ref.project, name=ref.name, source_volume_uuid=volume.uuid,
-                retention=retention)
+                snapshot.ref.project, name=snapshot.ref.name,
+                source_volume_uuid=volume.uuid, retention=retention)
 
-        def check(snapshot: models.Snapshot) -> lifecycle.Check:
+        def check(found: models.Snapshot) -> lifecycle.Check:
             return {'source volume': (volume.uuid,
-                                      snapshot.source_volume_uuid)}
+                                      found.source_volume_uuid)}
 
-        return lifecycle.of_snapshot(client, ref).create(post, check)
+        return snapshot.create(post, check)
 
     @staticmethod
-    def _drop_temporary(client: api.LightOSClient, ref: naming.Ref) -> None:
+    def _drop_temporary(snapshot: lifecycle.Lifecycle[models.Snapshot]
+                        ) -> None:
         """Delete a temporary snapshot; never fail a clone for that."""
         try:
-            lifecycle.of_snapshot(client, ref).renewed().delete()
+            snapshot.renewed().delete()
         except client_errors.LightOSError as error:
+            ref = snapshot.ref
             LOG.warning('Volume %s: temporary snapshot %s in LightOS project '
                         '%s could not be deleted and will expire by itself: '
                         '%s', ref.cinder_id, ref.name, ref.project, error)

@@ -50,8 +50,10 @@ TIDY_TIMEOUT = 10
 #: Seconds for a new name to show on clusters that can rename.
 _RENAME_TIMEOUT = 5
 
-#: Seconds after which a rollback is over that shows by nothing.
-_ROLLBACK_GRACE = 3
+#: Seconds for which a node may still show what was before: no object that
+#: was just made, and a volume as before its rollback (REST API facts,
+#: unknown 30).
+_LAG = 3
 
 
 def _again(error: BaseException) -> bool:
@@ -77,14 +79,37 @@ class Lifecycle(Generic[Model]):
                              api.Collection[Model]] = pick
         self._collection: api.Collection[Model] = pick(client)
         self._ref = ref
+        # When it was seen last, or may have been made.
+        self._since: Optional[float] = None
         self._removed_remains = False
         self._remains_stay = False
 
     def __str__(self) -> str:
         return '%s %s' % (self._collection.noun, self._ref)
 
+    @property
+    def ref(self) -> naming.Ref:
+        """What is known of the object by now."""
+        return self._ref
+
     def locate(self) -> Optional[Model]:
         """The object, also if it is on its way out; None if there is none.
+
+        :raises NotSettled: if it was there a moment ago
+        """
+        found = self._look()
+        if found is None and self._recent:
+            raise errors.NotSettled('%s was there, and is not shown' % self)
+        return found
+
+    @property
+    def _recent(self) -> bool:
+        """Whether a node may not show yet that it is there."""
+        return (self._since is not None
+                and self._client.deadline.clock.now() - self._since < _LAG)
+
+    def _look(self) -> Optional[Model]:
+        """What is shown of the object.
 
         What has its UUID is it, under whatever name. But Cinder copies the
         provider_id of a volume onto temporary ones: if the name is not its
@@ -151,8 +176,9 @@ class Lifecycle(Generic[Model]):
                             if made is None:
                                 raise self._name_held()
                         except client_errors.LightOSError as error:
-                            maybe_ours |= (error.outcome is
-                                           client_errors.Outcome.UNKNOWN)
+                            if error.outcome is client_errors.Outcome.UNKNOWN:
+                                maybe_ours = True
+                                self._touch()
                             raise
             assert made is not None
             self._remember(made)
@@ -253,7 +279,7 @@ class Lifecycle(Generic[Model]):
                     raise errors.NotSettled('%s is %s' % (
                         self, volume.state.value))
                 if accepted is not None and volume.size == snapshot.size and (
-                        moved or clock.now() - accepted >= _ROLLBACK_GRACE):
+                        moved or clock.now() - accepted >= _LAG):
                     return volume
                 if accepted is None:
                     before = volume.etag
@@ -267,9 +293,12 @@ class Lifecycle(Generic[Model]):
                 raise errors.NotSettled('%s is not rolled back yet' % self)
         raise AssertionError('a retrying loop returns or raises')
 
-    def delete(self) -> None:
+    def delete(self, check: Optional[Callable[[Model], Check]] = None
+               ) -> None:
         """Have no such object, nor one that will stay.
 
+        :param check: tells an object that must not be touched
+        :raises Different: if it is one
         :raises StillBusy: if it was refused for now until the time was up;
             then, and only then, the object is as it was
         """
@@ -277,9 +306,11 @@ class Lifecycle(Generic[Model]):
         for attempt in polling.retrying(self._client.deadline, _PACE,
                                         _again):
             with attempt:
-                found = self.locate()
+                found = self._look() if asked else self.locate()
                 if found is None or found.state.gone:
                     return
+                if check:
+                    self._compare(found, check)
                 try:
                     self._collection.delete(self._ref.project, found.uuid)
                     asked = True
@@ -309,8 +340,10 @@ class Lifecycle(Generic[Model]):
 
     def renewed(self) -> 'Lifecycle[Model]':
         """The same object, with a little time of its own to tidy up."""
-        return Lifecycle(self._client.renewed(TIDY_TIMEOUT), self._pick,
+        same = Lifecycle(self._client.renewed(TIDY_TIMEOUT), self._pick,
                          self._ref)
+        same._since = self._since
+        return same
 
     def _tidy(self, cause: client_errors.LightOSError,
               check: Optional[Callable[[Model], Check]] = None) -> None:
@@ -318,12 +351,8 @@ class Lifecycle(Generic[Model]):
 
         :param check: tells an object that must not be touched
         """
-        tidier = self.renewed()
         try:
-            found = tidier.locate() if check else None
-            if check and found:
-                self._compare(found, check)
-            tidier.delete()
+            self.renewed().delete(check)
         except client_errors.LightOSError as error:
             LOG.error('%s may be left on the cluster, where its creation '
                       'failed (%s) and so did its deletion: %s', self, cause,
@@ -369,13 +398,20 @@ class Lifecycle(Generic[Model]):
                                     % self)
             return seen.state.usable
 
+        def look() -> Model:
+            try:
+                return self._collection.get(self._ref.project, made.uuid)
+            except client_errors.NotFound:
+                if self._recent:
+                    return made
+                raise
+
         return polling.wait_until(
-            lambda: self._collection.get(self._ref.project, made.uuid),
-            done, self._client.deadline, '%s to be available' % self, _PACE,
-            seen=made)
+            look, done, self._client.deadline, '%s to be available' % self,
+            _PACE, seen=made)
 
     def _going(self) -> bool:
-        found = self.locate()
+        found = self._look()
         return found is None or found.state.gone
 
     def _remember(self, found: Optional[Model]) -> Optional[Model]:
@@ -386,7 +422,12 @@ class Lifecycle(Generic[Model]):
         if found is not None:
             self._ref = dataclasses.replace(self._ref, uuid=found.uuid,
                                             managed=True)
+            self._touch()
         return found
+
+    def _touch(self) -> None:
+        """It is there, or may be."""
+        self._since = self._client.deadline.clock.now()
 
     def _compare(self, found: Model, check: Callable[[Model], Check]
                  ) -> None:

@@ -66,6 +66,7 @@ class Collection:
         self._later = []
         self._faults = {}
         self._going = {}
+        self._hidden = []
         self._stale = ('', 0)
         self._shown = []
         self._uuids = itertools.count(1)
@@ -115,6 +116,10 @@ class Collection:
         """Show so often what was before a method is called."""
         self._stale = (method, count)
 
+    def hide(self, after, count):
+        """Show nothing to so many looks, after so many that see it."""
+        self._hidden = [False] * after + [True] * count
+
     def goes_with(self, method, uuid):
         """Have an object vanish as a method is called."""
         self._going[method] = uuid
@@ -125,11 +130,18 @@ class Collection:
     # As api.Collection
 
     def get(self, project, uuid):
-        return self._perform('get', uuid, lambda: self._shown.pop()
-                             if self._shown else self._of(project, uuid))
+        def get():
+            if self._is_hidden():
+                raise answered(errors.NotFound, 404)
+            return (self._shown.pop() if self._shown
+                    else self._of(project, uuid))
+
+        return self._perform('get', uuid, get)
 
     def find(self, project, name):
         def find():
+            if self._is_hidden():
+                return None
             found = [one for one in self._objects.values()
                      if (one.project, one.name) == (project, name)]
             staying = [one for one in found if not one.state.gone]
@@ -186,6 +198,9 @@ class Collection:
         if fault:
             raise fault
         return result
+
+    def _is_hidden(self):
+        return bool(self._hidden) and self._hidden.pop(0)
 
     def _elapse(self):
         due = [change for at, change in self._later

@@ -233,6 +233,12 @@ class ChangeTest(lifecycle_case.LifecycleTestCase):
         self.volumes.goes_with('update', self.there.uuid)
         self.assert_error(errors.Missing)
 
+    def test_a_volume_that_a_node_does_not_show_is_looked_for_again(self):
+        self.volumes.refuse('update', fake_cluster.lost())
+        self.volumes.hide(1, 2)
+        self.grow()
+        self.assertEqual(2, self.volumes.count('update'))
+
     def test_what_a_change_names_can_be_what_is_not_there(self):
         self.volumes.refuse('update', fake_cluster.answered(
             client_errors.NotFound, 404))

@@ -122,6 +122,17 @@ class CreateTest(CreateTestCase):
         self.assertEqual(1, self.posted)
         self.assertEqual([], self.clock.pauses)
 
+    def test_what_a_node_does_not_show_yet_is_waited_for(self):
+        self.volumes.takes = 1
+        self.volumes.hide(0, 2)
+        self.assertIs(State.AVAILABLE, self.create().state)
+
+    def test_what_nobody_shows_for_long_is_an_error(self):
+        self.volumes.takes = 500
+        self.volumes.hide(0, 100)
+        self.assert_error(client_errors.NotFound)
+        self.assertLess(self.clock.now(), 1020)
+
     def test_time_ends_it_with_the_last_word_of_the_cluster(self):
         self.volumes.refuse_always('create', fake_cluster.busy())
         self.assert_error(client_errors.Busy)
@@ -260,6 +271,22 @@ class TidyTest(CreateTestCase):
         self.volumes.find = lambda project, name: None
         self.assert_error(client_errors.DeadlineExceeded)
         self.assertEqual([State.DELETING], self.states())
+
+    def test_what_a_node_does_not_show_yet(self):
+        """Another than the one that made it."""
+        self.volumes.refuse('get', fake_cluster.answered(
+            client_errors.Forbidden))
+        self.volumes.hide(0, 2)
+        self.assert_error(client_errors.Forbidden)
+        self.assertIn(self.states(), ([], [State.DELETING]))
+
+    def test_what_may_have_been_made_and_is_not_shown_yet(self):
+        self.volumes.lose_reply('create')
+        self.volumes.refuse('find', fake_cluster.answered(
+            client_errors.Forbidden))
+        self.volumes.hide(0, 2)
+        self.assert_error(client_errors.Forbidden)
+        self.assertIn(self.states(), ([], [State.DELETING]))
 
     def test_what_cannot_be_deleted_is_said_to_be_left(self):
         self.volumes.takes = 500

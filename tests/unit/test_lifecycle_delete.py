@@ -57,6 +57,7 @@ class DeleteTest(lifecycle_case.LifecycleTestCase):
     def test_what_is_not_there_is_deleted(self, fields):
         self.delete(**fields)
         self.assertEqual(0, self.volumes.count('delete'))
+        self.assertEqual([], self.clock.pauses)
 
     def test_a_namesake_in_another_project_is_left_alone(self):
         self.delete(project='another')
