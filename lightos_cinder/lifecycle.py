@@ -132,7 +132,7 @@ class Lifecycle(Generic[Model]):
         # Also the proof that the project is there and open to us: where it
         # is not, "not found" would not be the cluster's word on the object.
         by_name = self._collection.find(ref.project, ref.name)
-        if ref.managed:
+        if ref.managed and by_name and by_name.uuid != ref.uuid:
             # It was known by its UUID; a namesake is none of ours.
             return None
         return self._remember(by_name)

@@ -273,8 +273,9 @@ class Bench(database.DatabaseTestCase):
                     error: Optional[Exception], log: _Log
                     ) -> Iterator[str]:
         after = self._inventory()
-        survived = cell.fault.survived and not (
-            operation.quick and cell.fault.kind.waits)
+        survived = cell.fault.survived and not (operation.quick and (
+            cell.fault.kind.waits
+            or cell.fault.lasting == faults.A_WHILE))
         if error is None:
             yield from self._untrue(operation, before, after, log)
             wrong = operation.wrong(not survived and bool(

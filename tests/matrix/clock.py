@@ -38,6 +38,7 @@ class Clock(polling.Clock):
     def __init__(self, advance: Callable[[float], None]) -> None:
         self._advance = advance
         self._slept = 0.0
+        self._synced = time.monotonic()
         self._alarm: Optional[tuple[float, Callable[[], None]]] = None
 
     def now(self) -> float:
@@ -52,6 +53,12 @@ class Clock(polling.Clock):
             alarm, self._alarm = self._alarm, None
             alarm[1]()
 
+    def sync(self) -> None:
+        """Let the cluster have the time, too, that has passed by itself."""
+        present = time.monotonic()
+        self._advance((present - self._synced) * (PACE - 1))
+        self._synced = present
+
     def after(self, seconds: float, act: Callable[[], None]) -> None:
         """Do something when somebody sleeps, so much later at the least."""
         self._alarm = self.now() + seconds, act
@@ -64,6 +71,7 @@ class Clock(polling.Clock):
 class Transport(transport.Transport):
     """Waits for replies by that clock, and counts what it asks."""
 
+    clock: Clock
     #: Requests so far.
     attempts = 0
 
@@ -73,4 +81,5 @@ class Transport(transport.Transport):
 
     def _ask(self, *args: Any) -> dict[str, Any]:
         Transport.attempts += 1
+        self.clock.sync()
         return super()._ask(*args)

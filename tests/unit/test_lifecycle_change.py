@@ -91,6 +91,12 @@ class FindTest(lifecycle_case.LifecycleTestCase):
         self.volumes.amend(self.there.uuid, name='crm-data')
         self.assert_missing(name='crm-data', uuid='gone', managed=True)
 
+    def test_one_that_is_managed_and_listed_is_there(self):
+        """404 to its UUID can be of a node that does not know yet."""
+        self.volumes.refuse('get', fake_cluster.answered(
+            client_errors.NotFound, 404))
+        self.assertEqual(self.there, self.lifecycle(managed=True).find())
+
     def test_one_that_is_managed_is_gone_only_if_its_project_is_open(self):
         """Defect 1: a project that is closed proves nothing."""
         self.volumes.refuse('find', fake_cluster.answered(
