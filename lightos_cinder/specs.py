@@ -227,7 +227,7 @@ def _invalid(volume_type: Optional[str], spec: str, value: object,
 
 def _unfit(volume_type: Optional[str], spec: str, value: object,
            allowed: str) -> str:
-    return _('extra spec %(spec)s of volume type %(type)s is %(value)r; '
-             'allowed: %(allowed)s') % {
+    return _('extra spec %(spec)s of volume type %(type)s is '
+             '%(value).300r; allowed: %(allowed)s') % {
         'spec': spec, 'type': volume_type or _('(none)'), 'value': value,
         'allowed': allowed}

@@ -17,7 +17,9 @@ answers any request (REST API facts, 1.1).
 """
 
 import dataclasses
+import ipaddress
 import random
+import re
 import threading
 from typing import Iterable
 from typing import Optional
@@ -25,6 +27,10 @@ from typing import Sequence
 
 from lightos_cinder.client import models
 from lightos_cinder.client import polling
+
+
+#: A host name, or an IPv4 address.
+_HOST = re.compile(r'[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,10 +55,11 @@ class Endpoint:
         """
         host, colon, port = text.rpartition(':')
         if host.startswith('[') and host.endswith(']'):
-            host = host[1:-1]
-        elif ':' in host:
+            host = str(ipaddress.IPv6Address(host[1:-1]))
+        elif not _HOST.fullmatch(host):
+            # It is to become part of a URL, and of what hosts are told.
             raise ValueError('%r is not host:port' % text)
-        if not host or not colon or not 0 < int(port) < 65536:
+        if not colon or not 0 < int(port) < 65536:
             raise ValueError('%r is not host:port' % text)
         return cls(host, int(port))
 

@@ -190,6 +190,9 @@ class ServerError(ApiError):
     outcome = Outcome.UNKNOWN
 
 
+#: Characters of the cluster's own words that go on into logs.
+_WORDS = 500
+
 # gRPC status codes (google.rpc.Code) that change what a status means.
 _ALREADY_EXISTS = 6
 _FAILED_PRECONDITION = 9
@@ -216,11 +219,13 @@ def from_reply(status: int, body: Any, method: str, path: str) -> ApiError:
     """
     code: Optional[int] = None
     if isinstance(body, dict):
-        message = str(body.get('message') or body.get('error') or '')
+        message = next((body[key] for key in ('message', 'error')
+                        if body.get(key) and isinstance(body[key], str)), '')
         if isinstance(body.get('code'), int):
             code = body['code']
     else:
-        message = ' '.join(str(body).split())[:200]
+        message = str(body)
+    message = ' '.join(message.split())[:_WORDS]
     return _class_for(status, code, message, method)(
         status, code, message, method, path)
 
