@@ -55,6 +55,11 @@ def source(existing_ref: Any) -> naming.Source:
         raise refused(existing_ref, _('source-id is not a UUID'))
     if uuid:
         return naming.Source(uuid=str(uuid_module.UUID(uuid)))
+    try:
+        name.encode()
+    except UnicodeError:
+        # Half a surrogate pair, which JSON can hold.
+        raise refused(existing_ref, _('source-name is no valid text'))
     return naming.Source(name=name)
 
 

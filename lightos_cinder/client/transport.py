@@ -45,8 +45,8 @@ _CONNECT_TIMEOUT = 5.0
 _ERROR_COOLDOWN = 1.0
 
 
-#: What needs no quoting (RFC 3986, 2.3).
-_UNRESERVED = re.compile('[A-Za-z0-9._~-]+')
+#: What needs no quoting (RFC 3986, 2.3), as long as one can be at the most.
+_UNRESERVED = re.compile('[A-Za-z0-9._~-]{1,255}')
 
 #: What urllib3 puts before a reason: the connection, which is told anyway.
 _WHERE = re.compile(r'^(<[^>]*>|\w+\(host=[^)]*\)): ')
