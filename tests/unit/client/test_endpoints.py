@@ -51,7 +51,8 @@ class EndpointTest(unittest.TestCase):
     def test_refuses_anything_else(self, text):
         self.assertRaises(ValueError, endpoints.Endpoint.parse, text)
 
-    @ddt.data('10.0.0.1:0', '10.0.0.1:-1', '10.0.0.1:65536')
+    @ddt.data('10.0.0.1:0', '10.0.0.1:-1', '10.0.0.1:65536', '10.0.0.1:4_3',
+              '10.0.0.1:\u0663', '10.0.0.1: 443', '10.0.0.1:+443')
     def test_refuses_what_is_no_tcp_port(self, text):
         self.assertRaises(ValueError, endpoints.Endpoint.parse, text)
 
