@@ -56,7 +56,7 @@ def source(existing_ref: Any) -> naming.Source:
     if uuid:
         return naming.Source(uuid=str(uuid_module.UUID(uuid)))
     try:
-        name.encode()
+        str(name).encode()
     except UnicodeError:
         # Half a surrogate pair, which JSON can hold.
         raise refused(existing_ref, _('source-name is no valid text'))

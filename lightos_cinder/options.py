@@ -224,12 +224,13 @@ def _endpoints(configuration: Any) -> tuple[endpoints.Endpoint, ...]:
 
 def _credentials(configuration: Any, clock: polling.Clock
                  ) -> credentials.Credentials:
-    text = (_get(configuration, 'lightos_jwt') or '').strip()
     directory = _get(configuration, 'lightos_jwt_dir') or None
     common = None
     try:
-        if text:
-            common = tokens.Token.parse(text, 'lightos_jwt')
+        # In no variable: tracebacks may show these.
+        if (_get(configuration, 'lightos_jwt') or '').strip():
+            common = tokens.Token.parse(_get(configuration, 'lightos_jwt'),
+                                        'lightos_jwt')
             common.check(clock.wall())
     except tokens.BadToken as error:
         # Without the value, which is a secret.

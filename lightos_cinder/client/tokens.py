@@ -66,17 +66,16 @@ class Token:
         :raises BadToken: if it is no JWT
         """
         text = text.strip()
-        claims: Optional[Mapping[str, Any]] = None
-        # The decoder passes over anything else, line breaks among it. Its
-        # errors, and their frames, hold what it tried to decode.
-        if _COMPACT.fullmatch(text):
-            with contextlib.suppress(RecursionError, jwt.InvalidTokenError):
-                claims = jwt.decode(text,
-                                    options={'verify_signature': False})
-        if claims is None:
-            raise BadToken('it is not a JSON Web Token')
-        return cls(text, source, _moment(claims, 'exp'),
-                   _moment(claims, 'nbf'))
+        try:
+            claims = _claims(text)
+            return cls(text, source, _moment(claims, 'exp'),
+                       _moment(claims, 'nbf'))
+        except BadToken as error:
+            reason = str(error)
+        # Out here, and with nothing left of it: an error holds the one that
+        # it was raised in, and both hold what their frames had.
+        text, claims = '', {}
+        raise BadToken(reason)
 
     def check(self, now: datetime.datetime) -> None:
         """Refuse what no cluster can accept now.
@@ -174,6 +173,14 @@ def _content(path: str, status: os.stat_result) -> str:
     if len(content) == _MOST:
         raise BadToken('it is longer than any token')
     return content.decode('utf-8', 'replace')
+
+
+def _claims(text: str) -> Mapping[str, Any]:
+    # The decoder passes over anything else, line breaks among it.
+    if _COMPACT.fullmatch(text):
+        with contextlib.suppress(RecursionError, jwt.InvalidTokenError):
+            return jwt.decode(text, options={'verify_signature': False})
+    raise BadToken('it is not a JSON Web Token')
 
 
 def _moment(claims: Mapping[str, Any], name: str
