@@ -190,7 +190,7 @@ class ServerError(ApiError):
     outcome = Outcome.UNKNOWN
 
 
-#: Characters of the cluster's own words that go on into logs.
+#: Characters of somebody else's words that go on into logs.
 _WORDS = 500
 
 # gRPC status codes (google.rpc.Code) that change what a status means.
@@ -225,9 +225,14 @@ def from_reply(status: int, body: Any, method: str, path: str) -> ApiError:
             code = body['code']
     else:
         message = str(body)
-    message = ' '.join(message.split())[:_WORDS]
+    message = brief(message)
     return _class_for(status, code, message, method)(
         status, code, message, method, path)
+
+
+def brief(words: str) -> str:
+    """Somebody else's words as they may go on: one line of some length."""
+    return ' '.join(words.split())[:_WORDS]
 
 
 def _class_for(status: int, code: Optional[int], message: str,

@@ -293,7 +293,9 @@ class Transport:
                  url_path: str, error: Exception) -> errors.LightOSError:
         """Tell from an exception of requests whether anything was sent."""
         cause = _root(error)
-        reason = _WHERE.sub('', str(cause)) or type(cause).__name__
+        # It may quote what came, which may be anything.
+        reason = errors.brief(_WHERE.sub('', str(cause))
+                              ) or type(cause).__name__
         if isinstance(error, ValueError):
             # Its text may quote a header, and so the token.
             reason = type(error).__name__

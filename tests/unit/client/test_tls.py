@@ -326,6 +326,14 @@ class OutcomeTest(HandshakeTestCase):
             self.assertRegex(str(caught.exception),
                              'longer than 100000 bytes')
 
+    def test_a_reply_that_is_none_is_told_in_brief(self):
+        for said in (b'x' * 60000 + b'\r\n', b'HTTP/1.1 x' + b'y' * 60000
+                     + b'\r\n', b'a b c\r\n' * 9999):
+            with self.assertRaises(errors.ReplyLost) as caught:
+                self.post(self.flood(said, b''))
+            self.assertLess(len(str(caught.exception)), 700)
+            self.assertNotIn('\n', str(caught.exception))
+
     def test_a_reply_that_was_packed_is_not_unpacked(self):
         """A few bytes may become as many as there is memory."""
         content = gzip.compress(b'{}')
