@@ -102,7 +102,7 @@ class Attachments:
         :returns: whether the host stays connected for another attachment
         """
         ref = records.volume_ref(volume)
-        if connector is not None and not connector.get('nqn'):
+        if connector is not None and not connection.names_host(connector):
             raise exception.InvalidConnectorException(
                 missing=_('nqn (the host to show out of volume %s)')
                 % volume.id)

@@ -87,6 +87,13 @@ def host_of(connector: Mapping[str, Any],
                     acl.usable(_addresses(connector), networks))
 
 
+def names_host(connector: Optional[Mapping[str, Any]]) -> bool:
+    """Whether a connector tells which host it is of, valid or not."""
+    return (isinstance(connector, collections.abc.Mapping)
+            and isinstance(connector.get('nqn'), str)
+            and bool(connector['nqn']))
+
+
 def _is_nqn(value: object) -> bool:
     return (isinstance(value, str) and value not in _NOT_A_HOST
             and re.fullmatch(r'[!-~]{1,%d}' % _NQN_LENGTH, value) is not None)
@@ -103,7 +110,8 @@ def as_told(connector: Mapping[str, Any]) -> acl.Host:
 
 def _addresses(connector: Mapping[str, Any]) -> Iterable[str]:
     told = connector.get('host_ips')
-    return told if isinstance(told, (list, tuple)) else ()
+    return [one for one in told if isinstance(one, str)] if isinstance(
+        told, (list, tuple)) else []
 
 
 def shares_host(connector: Mapping[str, Any],

@@ -124,6 +124,11 @@ def explain(error: errors.LightOSError,
                       'in it.')
                     % {'project': ref.project,
                        'token': error.credential or 'lightos_jwt'})
+    elif ref and isinstance(error, errors.InvalidRequest):
+        said.append(_('Check provider_id of %(id)s, and extra spec '
+                      'lightos:project_name of its volume type: they say '
+                      'that its LightOS project is %(project).300r')
+                    % {'id': ref.cinder_id, 'project': ref.project})
     elif isinstance(error, errors.NoToken):
         said.append(_('Put one into lightos_jwt_dir as <project>.jwt, or '
                       'into lightos_jwt, which serves projects without a '

@@ -180,7 +180,7 @@ class Lifecycle(Generic[Model]):
                                 maybe_ours = True
                                 self._touch()
                             raise
-            assert made is not None
+            assert made is not None  # For mypy.  # nosec B101
             self._remember(made)
             made = self._settled(made)
             self._compare(made, check)

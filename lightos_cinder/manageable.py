@@ -13,6 +13,7 @@
 """What of a cluster Cinder can take under its management, and why not."""
 
 import math
+import reprlib
 from typing import Any
 from typing import Mapping
 from typing import Optional
@@ -32,6 +33,11 @@ _SOURCE_ID = 'source-id'
 _SOURCE_NAME = 'source-name'
 
 
+#: Writes what anybody may have sent, within bounds.
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 300
+
+
 def source(existing_ref: Any) -> naming.Source:
     """Read the reference that an administrator gave.
 
@@ -41,21 +47,27 @@ def source(existing_ref: Any) -> naming.Source:
     """
     given = existing_ref if isinstance(existing_ref, dict) else {}
     uuid, name = given.get(_SOURCE_ID), given.get(_SOURCE_NAME)
-    if bool(uuid) == bool(name):
+    if bool(uuid) == bool(name) or not isinstance(uuid or name, str):
         raise refused(existing_ref, _('allowed is either source-id, the '
-                                      'UUID on the cluster, or source-name'))
+                                      'UUID on the cluster, or source-name, '
+                                      'as a text'))
     if uuid and not uuidutils.is_uuid_like(uuid):
         raise refused(existing_ref, _('source-id is not a UUID'))
     if uuid:
         return naming.Source(uuid=str(uuid_module.UUID(uuid)))
-    return naming.Source(name=str(name))
+    try:
+        str(name).encode()
+    except UnicodeError:
+        # Half a surrogate pair, which JSON can hold.
+        raise refused(existing_ref, _('source-name is no valid text'))
+    return naming.Source(name=name)
 
 
 def refused(existing_ref: Any, reason: str
             ) -> exception.ManageExistingInvalidReference:
     """The error for a reference that cannot be managed."""
     return exception.ManageExistingInvalidReference(
-        existing_ref=existing_ref, reason=reason)
+        existing_ref=_SHORT.repr(existing_ref), reason=reason)
 
 
 def gibibytes(size: int) -> int:

@@ -224,12 +224,13 @@ def _endpoints(configuration: Any) -> tuple[endpoints.Endpoint, ...]:
 
 def _credentials(configuration: Any, clock: polling.Clock
                  ) -> credentials.Credentials:
-    text = (_get(configuration, 'lightos_jwt') or '').strip()
     directory = _get(configuration, 'lightos_jwt_dir') or None
     common = None
     try:
-        if text:
-            common = tokens.Token.parse(text, 'lightos_jwt')
+        # In no variable: tracebacks may show these.
+        if (_get(configuration, 'lightos_jwt') or '').strip():
+            common = tokens.Token.parse(_get(configuration, 'lightos_jwt'),
+                                        'lightos_jwt')
             common.check(clock.wall())
     except tokens.BadToken as error:
         # Without the value, which is a secret.
@@ -239,7 +240,8 @@ def _credentials(configuration: Any, clock: polling.Clock
     loaded = credentials.Credentials(common, directory, clock)
     try:
         loaded.check()
-    except (OSError, tokens.BadToken) as error:
+    except (OSError, ValueError) as error:
+        # BadToken is a ValueError, as is what Python says of odd paths.
         raise _invalid(
             'lightos_jwt_dir', directory,
             _('a directory that cinder-volume may read, of files named '
@@ -258,7 +260,7 @@ def _trust(configuration: Any) -> tls.Trust:
                 context.load_verify_locations(capath=ca_file)
             else:
                 context.load_verify_locations(cafile=ca_file)
-        except (OSError, ssl.SSLError) as error:
+        except (OSError, ValueError) as error:
             raise _invalid('driver_ssl_cert_path', ca_file,
                            _('a readable file or directory of PEM '
                              'certificates (%s)') % error)

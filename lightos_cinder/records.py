@@ -104,7 +104,7 @@ def snapshot_ref(snapshot: Any) -> naming.Ref:
 def connectors(volume: Any) -> list[Mapping[str, Any]]:
     """Connectors of the attachments of a volume."""
     return [attachment.connector for attachment in volume.volume_attachment
-            if attachment.connector and attachment.connector.get('nqn')]
+            if connection.names_host(attachment.connector)]
 
 
 def attached(volume: Any, networks: Sequence[acl.Network]

@@ -57,7 +57,8 @@ class VolumeSpec:
 
     def __str__(self) -> str:
         return ('volume type %s: LightOS project %s, %d replicas, '
-                'compression %s, QoS policy (lightos:qos_policy) %s') % (
+                'compression %s, QoS policy (lightos:qos_policy) '
+                '%.300s') % (
             self.volume_type or '(none)', self.project, self.replicas,
             self.compression, self.qos_policy or '(default)')
 
@@ -137,7 +138,7 @@ def other_project(spec: VolumeSpec, source: str) -> OtherProject:
     """The error for a source that lives in another project."""
     return OtherProject(reason=_unfit(  # type: ignore[call-arg]
         spec.volume_type, PROJECT, spec.project,
-        _('%r, the project of the source; a volume in another project '
+        _('%.300r, the project of the source; a volume in another project '
           'cannot share its data') % source))
 
 
@@ -227,7 +228,7 @@ def _invalid(volume_type: Optional[str], spec: str, value: object,
 
 def _unfit(volume_type: Optional[str], spec: str, value: object,
            allowed: str) -> str:
-    return _('extra spec %(spec)s of volume type %(type)s is %(value)r; '
-             'allowed: %(allowed)s') % {
+    return _('extra spec %(spec)s of volume type %(type)s is '
+             '%(value).300r; allowed: %(allowed)s') % {
         'spec': spec, 'type': volume_type or _('(none)'), 'value': value,
         'allowed': allowed}

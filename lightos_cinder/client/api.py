@@ -56,8 +56,11 @@ class Collection(Generic[Model]):
 
     def get(self, project: str, uuid: str) -> Model:
         """``GET /projects/{project}/{kind}/{UUID}``."""
-        return self.model.from_json(self._call(
+        found = self._read(project, self._call(
             'GET', 'projects', project, self.kind, uuid))
+        if found.uuid != uuid:
+            raise _unreadable('GET', self.kind, 'it is of another UUID')
+        return found
 
     def find(self, project: str, name: str) -> Optional[Model]:
         """``GET /projects/{project}/{kind}?name=``.
@@ -84,7 +87,7 @@ class Collection(Generic[Model]):
         query = dict(filters, limit=str(_PAGE))
         begun = set()
         while True:
-            page = [self.model.from_json(item) for item in _objects(
+            page = [self._read(project, item) for item in _objects(
                 self._call('GET', 'projects', project, self.kind,
                            query=query), self.kind)]
             yield from page
@@ -102,11 +105,15 @@ class Collection(Generic[Model]):
         self._call('DELETE', 'projects', project, self.kind, uuid)
 
     def _create(self, project: str, body: Mapping[str, Any]) -> Model:
-        made = self.model.from_json(self._call(
+        made = self._read(project, self._call(
             'POST', 'projects', project, self.kind, body=body))
         if not made.uuid:
             raise _unreadable('POST', self.kind, 'it names no UUID')
         return made
+
+    def _read(self, project: str, json: models.JSON) -> Model:
+        # It is where it was asked for, whatever the reply says.
+        return self.model.from_json(dict(json, projectName=project))
 
 
 class Volumes(Collection[models.Volume]):

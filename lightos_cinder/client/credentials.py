@@ -164,7 +164,7 @@ class Credentials:
                             token.expiry.isoformat())
 
     def _review_directory(self) -> list[tokens.TokenFile]:
-        assert self._directory is not None
+        assert self._directory is not None  # For mypy.  # nosec B101
         try:
             names = os.listdir(self._directory)
         except OSError as error:
@@ -217,7 +217,7 @@ class Credentials:
         return file.token
 
     def _choose_any(self, anew: bool) -> tokens.Token:
-        assert self._directory is not None
+        assert self._directory is not None  # For mypy.  # nosec B101
         now = self._clock.wall()
         try:
             projects: Iterable[str] = _split(os.listdir(self._directory))[0]
@@ -242,7 +242,7 @@ class Credentials:
     def _read(self, project: str, anew: bool = False
               ) -> Optional[tokens.TokenFile]:
         """The file of a project; None if there is none."""
-        assert self._directory is not None
+        assert self._directory is not None  # For mypy.  # nosec B101
         if not models.PROJECT_NAME.fullmatch(project):
             # It would lead out of the directory.
             return None

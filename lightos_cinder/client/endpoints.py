@@ -17,7 +17,9 @@ answers any request (REST API facts, 1.1).
 """
 
 import dataclasses
+import ipaddress
 import random
+import re
 import threading
 from typing import Iterable
 from typing import Optional
@@ -25,6 +27,11 @@ from typing import Sequence
 
 from lightos_cinder.client import models
 from lightos_cinder.client import polling
+
+
+#: A host name, or an IPv4 address.
+_HOST = re.compile('[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?')
+_PORT = re.compile('[0-9]{1,5}')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,12 +54,13 @@ class Endpoint:
 
         :raises ValueError: if it is neither
         """
-        host, colon, port = text.rpartition(':')
+        host, _, port = text.rpartition(':')
         if host.startswith('[') and host.endswith(']'):
-            host = host[1:-1]
-        elif ':' in host:
+            host = str(ipaddress.IPv6Address(host[1:-1]))
+        elif not _HOST.fullmatch(host):
+            # It is to become part of a URL, and of what hosts are told.
             raise ValueError('%r is not host:port' % text)
-        if not host or not colon or not 0 < int(port) < 65536:
+        if not _PORT.fullmatch(port) or not 0 < int(port) < 65536:
             raise ValueError('%r is not host:port' % text)
         return cls(host, int(port))
 
@@ -80,8 +88,8 @@ class Endpoints:
         self._seeds = tuple(dict.fromkeys(seeds))
         self._known = list(self._seeds)
         # Many services start at one moment: let them not all begin with
-        # the same node.
-        self._current = random.choice(self._known)
+        # the same node. Nobody gains by guessing which.
+        self._current = random.choice(self._known)  # nosec B311
         self._cool_until: dict[Endpoint, float] = {}
 
     def in_order(self) -> list[Endpoint]:

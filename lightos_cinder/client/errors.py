@@ -190,6 +190,9 @@ class ServerError(ApiError):
     outcome = Outcome.UNKNOWN
 
 
+#: Characters of somebody else's words that go on into logs.
+_WORDS = 500
+
 # gRPC status codes (google.rpc.Code) that change what a status means.
 _ALREADY_EXISTS = 6
 _FAILED_PRECONDITION = 9
@@ -216,13 +219,20 @@ def from_reply(status: int, body: Any, method: str, path: str) -> ApiError:
     """
     code: Optional[int] = None
     if isinstance(body, dict):
-        message = str(body.get('message') or body.get('error') or '')
+        message = next((body[key] for key in ('message', 'error')
+                        if body.get(key) and isinstance(body[key], str)), '')
         if isinstance(body.get('code'), int):
             code = body['code']
     else:
-        message = ' '.join(str(body).split())[:200]
+        message = str(body)
+    message = brief(message)
     return _class_for(status, code, message, method)(
         status, code, message, method, path)
+
+
+def brief(words: str) -> str:
+    """Somebody else's words as they may go on: one line of some length."""
+    return ' '.join(words.split())[:_WORDS]
 
 
 def _class_for(status: int, code: Optional[int], message: str,

@@ -34,6 +34,9 @@ ALLOW_NONE = 'ALLOW_NONE'
 #: What a project can be called (REST API facts, 5).
 PROJECT_NAME = re.compile('[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?')
 
+#: What it takes for a UUID to be a part of a path and nothing else.
+_UUID = re.compile('[0-9A-Za-z-]{1,64}')
+
 
 class State(enum.Enum):
     """State of a volume or a snapshot (REST API facts, 2.2 and 3)."""
@@ -92,7 +95,7 @@ class Volume:
     def from_json(cls, json: JSON) -> 'Volume':
         """Read the API's Volume (REST API facts, 2.1)."""
         return cls(
-            uuid=_text(json, 'UUID'),
+            uuid=_uuid(json, 'UUID'),
             name=_text(json, 'name'),
             project=_text(json, 'projectName'),
             state=State(json.get('state')),
@@ -105,7 +108,7 @@ class Volume:
             ip_acl=(frozenset(map(address, _values(json, 'IPAcl')))
                     or frozenset({ALLOW_ANY})),
             etag=_text(json, 'ETag'),
-            source_snapshot_uuid=_text(json, 'sourceSnapshotUUID'),
+            source_snapshot_uuid=_uuid(json, 'sourceSnapshotUUID'),
             qos_policy_uuid=_text(json, 'qosPolicyUUID'),
             qos_policy_name=_text(json, 'qosPolicyName'))
 
@@ -141,12 +144,12 @@ class Snapshot:
     def from_json(cls, json: JSON) -> 'Snapshot':
         """Read the API's Snapshot (REST API facts, 3)."""
         return cls(
-            uuid=_text(json, 'UUID'),
+            uuid=_uuid(json, 'UUID'),
             name=_text(json, 'name'),
             project=_text(json, 'projectName'),
             state=State(json.get('state')),
             size=_number(json, 'size'),
-            source_volume_uuid=_text(json, 'sourceVolumeUUID'),
+            source_volume_uuid=_uuid(json, 'sourceVolumeUUID'),
             source_volume_name=_text(json, 'sourceVolumeName'),
             etag=_text(json, 'ETag'),
             # A duration, such as "3600s"; none, or of nothing, is for ever.
@@ -328,6 +331,12 @@ def address(text: str) -> str:
 def _text(json: JSON, key: str) -> str:
     value = json.get(key)
     return value if isinstance(value, str) else ''
+
+
+def _uuid(json: JSON, key: str) -> str:
+    # It becomes part of a path, and a word of Cinder's records.
+    value = _text(json, key)
+    return value if _UUID.fullmatch(value) else ''
 
 
 def _number(json: JSON, key: str) -> int:

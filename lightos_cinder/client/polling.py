@@ -81,7 +81,8 @@ class Pace:
         # Beyond 64 attempts the pause has long been at its longest, and
         # the power would overflow a float some time later.
         pause = min(self.most, self.first * self.factor ** min(attempt, 64))
-        return pause * (1 - random.uniform(0, self.jitter))
+        # Nobody gains by guessing it.
+        return pause * (1 - random.uniform(0, self.jitter))  # nosec B311
 
 
 def retrying(deadline: Deadline, pace: Pace,

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""A reply that arrives within its time as a whole, or not at all."""
+"""A reply that arrives in its time and within bounds, or not at all."""
 
 import http.client
 import io
@@ -20,17 +20,34 @@ from typing import Any
 from typing import Optional
 
 
+#: Bytes. A page of a listing has about one and a half million.
+_MOST = 64 * 1024 ** 2
+
+
+class TooLarge(http.client.HTTPException):
+    """A reply that nobody could have meant."""
+
+
 class Reply(http.client.HTTPResponse):
     """A response for whose headers and body one time-out counts.
 
     The time-out of a socket is for a single read. A server that sends a
-    byte now and then would be waited for without end.
+    byte now and then would be waited for without end, and one that sends
+    many would be listened to until there is no memory left.
     """
 
     def __init__(self, sock: socket.socket, *args: Any,
                  **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
         self.fp = io.BufferedReader(_Timed(self.fp.detach(), sock))
+
+    def begin(self) -> None:
+        """Read the headers; refuse what was packed, as was not asked for."""
+        super().begin()
+        packed = self.headers.get('Content-Encoding', 'identity')
+        if packed.strip().lower() != 'identity':
+            self.close()
+            raise http.client.HTTPException('the reply is packed')
 
 
 class _Timed(io.RawIOBase):
@@ -39,6 +56,7 @@ class _Timed(io.RawIOBase):
     def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
         self._raw = raw
         self._sock = sock
+        self._bytes = 0
         self._seconds: Optional[float] = sock.gettimeout()
         self._end = time.monotonic() + (self._seconds or 0.0)
 
@@ -47,7 +65,14 @@ class _Timed(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> Optional[int]:
-        """Receive something, or raise TimeoutError."""
+        """Receive something, or raise TimeoutError or TooLarge."""
+        received = self._receive(buffer)
+        self._bytes += received or 0
+        if self._bytes > _MOST:
+            raise TooLarge('the reply is longer than %d bytes' % _MOST)
+        return received
+
+    def _receive(self, buffer: Any) -> Optional[int]:
         if self._seconds is None:
             return self._raw.readinto(buffer)
         left = self._end - time.monotonic()

@@ -12,10 +12,12 @@
 
 """JSON Web Tokens (JWT), and the files that they are kept in."""
 
+import contextlib
 import dataclasses
 import datetime
 import logging
 import os
+import re
 import stat
 from typing import Any
 from typing import Mapping
@@ -28,6 +30,9 @@ LOG = logging.getLogger(__name__)
 #: Clocks of a controller and of a cluster may differ by so much without
 #: anybody calling it a fault.
 LEEWAY = datetime.timedelta(seconds=60)
+
+#: Base64 of three parts, for URLs (RFC 7515, 7.1).
+_COMPACT = re.compile(r'[\w.-]+', re.ASCII)
 
 #: Bytes. No header of a request can be as long.
 _MOST = 65536
@@ -62,15 +67,15 @@ class Token:
         """
         text = text.strip()
         try:
-            # A clear text check first: http.client would refuse a line
-            # break with an error that quotes the header.
-            text.encode('ascii')
-            claims = jwt.decode(text, options={'verify_signature': False})
-        except (UnicodeError, RecursionError, jwt.InvalidTokenError):
-            # What was tried to be decoded would be in the cause.
-            raise BadToken('it is not a JSON Web Token') from None
-        return cls(text, source, _moment(claims, 'exp'),
-                   _moment(claims, 'nbf'))
+            claims = _claims(text)
+            return cls(text, source, _moment(claims, 'exp'),
+                       _moment(claims, 'nbf'))
+        except BadToken as error:
+            reason = str(error)
+        # Out here, and with nothing left of it: an error holds the one that
+        # it was raised in, and both hold what their frames had.
+        text, claims = '', {}
+        raise BadToken(reason)
 
     def check(self, now: datetime.datetime) -> None:
         """Refuse what no cluster can accept now.
@@ -168,6 +173,14 @@ def _content(path: str, status: os.stat_result) -> str:
     if len(content) == _MOST:
         raise BadToken('it is longer than any token')
     return content.decode('utf-8', 'replace')
+
+
+def _claims(text: str) -> Mapping[str, Any]:
+    # The decoder passes over anything else, line breaks among it.
+    if _COMPACT.fullmatch(text):
+        with contextlib.suppress(RecursionError, jwt.InvalidTokenError):
+            return jwt.decode(text, options={'verify_signature': False})
+    raise BadToken('it is not a JSON Web Token')
 
 
 def _moment(claims: Mapping[str, Any], name: str

@@ -20,9 +20,9 @@ import threading
 from typing import Any
 from typing import Mapping
 from typing import Optional
-import urllib.parse
 
 import requests
+from requests import auth
 from urllib3 import exceptions as urllib3_errors
 
 from lightos_cinder.client import credentials as jwt_credentials
@@ -45,22 +45,26 @@ _CONNECT_TIMEOUT = 5.0
 _ERROR_COOLDOWN = 1.0
 
 
+#: What needs no quoting (RFC 3986, 2.3), as long as one can be at the most.
+_UNRESERVED = re.compile('[A-Za-z0-9._~-]{1,255}')
+
 #: What urllib3 puts before a reason: the connection, which is told anyway.
 _WHERE = re.compile(r'^(<[^>]*>|\w+\(host=[^)]*\)): ')
 
 
 def path(*segments: str) -> str:
-    """Join path segments, each quoted so that it stays one segment.
+    """Join path segments.
 
-    :raises InvalidRequest: for an empty segment, which the API would take for
-        another call, and for the dot segments, which no quoting protects
+    :raises InvalidRequest: for one that would need quoting, as neither a
+        project nor a UUID does (REST API facts, 5): some servers and
+        proxies undo that before they look for slashes. Also for an empty
+        one, which the API would take for another call, and for dots
     """
     for segment in segments:
-        if segment in ('', '.', '..'):
+        if segment in ('.', '..') or not _UNRESERVED.fullmatch(segment):
             raise errors.InvalidRequest(
-                '%r cannot be part of a path' % segment)
-    return _PREFIX + ''.join('/' + urllib.parse.quote(segment, safe='')
-                             for segment in segments)
+                '%.300r cannot be part of a path' % segment)
+    return '/'.join((_PREFIX,) + segments)
 
 
 def may_repeat(method: str, outcome: errors.Outcome) -> bool:
@@ -80,6 +84,22 @@ class _Session(requests.Session):
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         """Answer: nowhere. A token is for the configured endpoints."""
+
+
+class _Bearer(auth.AuthBase):
+    """Puts a token into a request, and shows it in no traceback."""
+
+    def __init__(self, token: tokens.Token) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest
+                 ) -> requests.PreparedRequest:
+        """Give a request its token."""
+        bearer = 'Bearer ' + self._token.text
+        # As requests does with the headers that it is given at once.
+        requests.utils.check_header_validity(('Authorization', bearer))
+        request.headers['Authorization'] = bearer
+        return request
 
 
 class Transport:
@@ -114,6 +134,8 @@ class Transport:
         self._session.cookies.set_policy(
             http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
         self._session.headers['User-Agent'] = user_agent
+        # Whatever is unpacked may be far larger than what was received.
+        self._session.headers['Accept-Encoding'] = 'identity'
         self._session.mount('https://', tls.Adapter(trust, pool_size))
 
     def close(self) -> None:
@@ -221,24 +243,28 @@ class Transport:
              body: Optional[Mapping[str, Any]],
              etag: Optional[str]) -> dict[str, Any]:
         headers = {'Accept': 'application/json'}
-        if token:
-            headers['Authorization'] = 'Bearer ' + token.text
         if etag:
             headers['If-Match'] = etag
         # A last attempt is made at the deadline itself, and must then be
         # given a moment to succeed.
         left = max(1.0, deadline.left())
         began = self.clock.now()
+        failure: Optional[errors.LightOSError] = None
         try:
             response = self._session.request(
                 method, 'https://%s%s' % (endpoint, url_path),
                 params=query, json=body, headers=headers,
+                auth=_Bearer(token) if token else None,
                 timeout=(min(_CONNECT_TIMEOUT, left),
                          min(self._request_timeout, left)),
                 verify=self._trust.verify, allow_redirects=False)
         except (requests.RequestException, ValueError,
                 RecursionError) as error:
-            raise self._failure(endpoint, method, url_path, error) from None
+            failure = self._failure(endpoint, method, url_path, error)
+        if failure:
+            # Not above: it would hold the other error for its context, with
+            # all frames of requests and the headers that are in them.
+            raise failure
         LOG.debug('%s https://%s%s %s: %d in %.3f s', method, endpoint,
                   url_path, query or body or '', response.status_code,
                   self.clock.now() - began)
@@ -268,13 +294,16 @@ class Transport:
                  url_path: str, error: Exception) -> errors.LightOSError:
         """Tell from an exception of requests whether anything was sent."""
         cause = _root(error)
-        reason = _WHERE.sub('', str(cause)) or type(cause).__name__
+        # It may quote what came, which may be anything.
+        reason = errors.brief(_WHERE.sub('', str(cause))
+                              ) or type(cause).__name__
         if isinstance(error, ValueError):
             # Its text may quote a header, and so the token.
             reason = type(error).__name__
         LOG.debug('%s https://%s%s failed: %s', method, endpoint, url_path,
                   reason)
-        if isinstance(error, requests.exceptions.InvalidHeader):
+        if isinstance(error, (requests.exceptions.InvalidHeader,
+                              UnicodeError)):
             return errors.InvalidRequest('%s %s cannot be sent: %s' % (
                 method, url_path, reason))
         if isinstance(cause, tls.UntrustedCertificate):

@@ -14,6 +14,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 import time
@@ -101,6 +102,8 @@ class App:
             'method': method, 'path': path, 'query': query,
             'body': content, 'status': None, 'endpoint': endpoint,
             'if_match': environ.get('HTTP_IF_MATCH'),
+            # To tell which one was sent, also if it is not accepted.
+            'token': _digest(environ.get('HTTP_AUTHORIZATION')),
             # Of the token, as far as it is valid.
             'project': None,
             'time': time.monotonic(),
@@ -246,6 +249,14 @@ class App:
             body = {'error': error.message, 'code': error.code,
                     'message': error.message}
         return Response(error.status, json.dumps(body).encode())
+
+
+def _digest(authorization: Optional[str]) -> Optional[str]:
+    """SHA-256 of a token; None for none."""
+    scheme, _, token = (authorization or '').partition(' ')
+    if scheme != 'Bearer':
+        return None
+    return hashlib.sha256(token.encode('latin-1')).hexdigest()
 
 
 def _read_body(environ: dict[str, Any]) -> bytes:

@@ -73,8 +73,9 @@ class Fault:
     # 200 with text; truncated: half of the body, then the end; empty: no
     # body; reset and close: no answer; hang: no answer for `seconds` (or
     # until released), then the end; delay: `seconds` later, then all is
-    # well; drip: the body byte by byte, one each `seconds`; redirect: 302
-    # to `location`; fail: an object being created ends in state Failed.
+    # well; drip: the body byte by byte, one each `seconds`; redirect: to
+    # `location`, with `status` if that is a 3xx, else with 302; fail: an
+    # object being created ends in state Failed.
     kind: str
     status: int = 500
     # The gRPC code; a likely one for the status if not given.
@@ -213,7 +214,8 @@ def act(fault: Fault, response: Optional[Response],
         answer = dataclasses.replace(full, pause=(
             0.1 if fault.seconds is None else fault.seconds))
     elif kind == 'redirect':
-        answer = Response(302, b'', 'text/html',
+        answer = Response(fault.status if 300 <= fault.status < 400 else 302,
+                          b'', 'text/html',
                           {'Location': fault.location})
     else:
         return None

@@ -477,6 +477,10 @@ class AccessTest(base.ContractTest):
                 'method', 'path', 'query', 'body', 'status', 'endpoint',
                 'if_match', 'project')))
         self.assertEqual((401, None), (second['status'], second['project']))
+        # But it can be told which one it was.
+        self.assertEqual(hashlib.sha256(b'bad').hexdigest(),
+                         second['token'])
+        self.assertNotEqual(second['token'], first['token'])
 
 
 @ddt.ddt

@@ -151,6 +151,8 @@ class FaultTest(base.ContractTest):
         response = self.call('GET', '/version')
         self.assertEqual(302, response.status_code)
         self.assertEqual('https://192.0.2.9/', response.headers['Location'])
+        self.fault('redirect', status=308, times=1)
+        self.assertEqual(308, self.call('GET', '/version').status_code)
 
     def test_fail(self) -> None:
         self.fault('fail', method='POST', times=2)

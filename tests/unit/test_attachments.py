@@ -183,6 +183,20 @@ class TerminateTest(driver_case.ReadyDriverTestCase):
         return self.driver.terminate_connection(
             cinder_objects.volume(**volume), by, force=force)
 
+    @ddt.data({}, [], 'nqn-a', 3, {'nqn': None}, {'nqn': ['nqn-a']},
+              {'nqn': {}}, {'nqn': 3}, {'nqn': ''})
+    def test_a_connector_that_names_no_host_ends_nothing(self, by):
+        self.assertIn('nqn', self.assert_raises(
+            exception.InvalidConnectorException, self.terminate, by,
+            attached=[HERE]))
+        self.backend.revoke.assert_not_called()
+        self.backend.revoke_all.assert_not_called()
+
+    @ddt.data({}, {'nqn': ['nqn-b']}, {'nqn': 3})
+    def test_a_record_that_names_no_host_counts_for_nobody(self, record):
+        self.assertIs(False, self.terminate(attached=[HERE, record]))
+        self.backend.revoke.assert_called_once_with(self.ref(), A, [A])
+
     @ddt.data(True, False)
     def test_the_last_attachment_of_a_host_ends_its_access(self, force):
         self.assertIs(False, self.terminate(

@@ -43,6 +43,17 @@ def snapshot(**fields):
 @ddt.ddt
 class SourceTest(unittest.TestCase):
 
+    def test_what_is_refused_is_told_within_bounds(self):
+        deep = [9]
+        for _ in range(5000):
+            deep = [deep]
+        for ref in ({'source-id': 'x' * 10000}, deep, 'x' * 10000,
+                    {'source-name': deep}, {'x': 'y' * 10000}):
+            with self.assertRaises(
+                    exception.ManageExistingInvalidReference) as caught:
+                manageable.source(ref)
+            self.assertLess(len(str(caught.exception)), 700)
+
     def test_by_uuid_or_by_name(self):
         self.assertEqual(naming.Source(name='crm-data'),
                          manageable.source({'source-name': 'crm-data'}))
@@ -51,7 +62,9 @@ class SourceTest(unittest.TestCase):
         self.assertEqual(naming.Source(uuid=UUID), manageable.source(
             {'source-id': UUID.replace('-', '')}))
 
-    @ddt.data(None, '', 'crm-data', [], {}, {'name': 'x'},
+    @ddt.data(None, '', 'crm-data', [], {}, {'name': 'x'}, 3, [UUID],
+              {'source-name': 3}, {'source-name': ['x']}, {'source-id': 3},
+              {'source-name': {'x': 'y'}}, {'source-id': [UUID]},
               {'source-name': ''}, {'source-id': 'crm-data'},
               {'source-id': UUID, 'source-name': 'crm-data'})
     def test_anything_else_is_refused(self, ref):

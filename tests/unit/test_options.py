@@ -293,6 +293,13 @@ class TokenDirectoryTest(SettingsTestCase):
         self.assert_refused('lightos_jwt_dir', path, 'Not a directory',
                             lightos_jwt_dir=path)
 
+    def test_paths_that_cannot_be(self):
+        for path in ('/a\0b', '/\ud800'):
+            self.assert_refused('lightos_jwt_dir', lightos_jwt_dir=path)
+            self.assert_refused('driver_ssl_cert_path', lightos_jwt_dir=None,
+                                driver_ssl_cert_verify=True,
+                                driver_ssl_cert_path=path)
+
     def test_a_directory_that_may_not_be_read(self):
         with mock.patch('os.listdir', autospec=True,
                         side_effect=PermissionError(13, 'No such luck')):

@@ -15,12 +15,12 @@ from unittest import mock
 
 import ddt
 import hypothesis
-from hypothesis import strategies as st
 
 from lightos_cinder.client import api
 from lightos_cinder.client import errors
 from lightos_cinder.client import models
 from lightos_cinder.client import polling
+from tests.unit.client import hostile
 from tests.unit import fake_clock
 
 HERE = '/api/v2/projects/tenant/'
@@ -229,6 +229,7 @@ class ListTest(ApiTestCase):
                 self.assertEqual(pages, self.request.call_count)
 
 
+@ddt.ddt
 class ClusterTest(ApiTestCase):
 
     def test_cluster_info_is_of_no_project(self):
@@ -258,15 +259,33 @@ class ClusterTest(ApiTestCase):
         self.assertIs(renewed.deadline,
                       self.request.call_args.kwargs['deadline'])
 
-    @hypothesis.given(project=st.text(), uuid=st.text())
+    @ddt.data('', 'v2', 'V1', None)
+    def test_an_answer_about_another_object_is_none(self, uuid):
+        self.request.return_value = {'UUID': uuid, 'name': 'x'}
+        for collection in (self.client.volumes, self.client.snapshots):
+            self.assertRaises(errors.ReplyLost, collection.get, 'tenant',
+                              'v1')
+
+    def test_an_object_is_where_it_was_asked_for(self):
+        for reply in ({'UUID': 'v1', 'projectName': 'other'},
+                      {'UUID': 'v1', 'projectName': 3}, {'UUID': 'v1'}):
+            self.request.return_value = dict(reply, volumes=[reply])
+            self.assertEqual(
+                ['tenant', 'tenant'],
+                [self.client.volumes.get('tenant', 'v1').project]
+                + [one.project for one
+                   in self.client.volumes.list('tenant')])
+
+    @hypothesis.given(project=hostile.TEXT, uuid=hostile.TEXT)
     def test_no_text_leads_to_another_call(self, project, uuid):
-        """Defect 32: every part of a path is quoted, or refused."""
+        """Defect 32: every part of a path is plain, or refused."""
         self.request.reset_mock()
         self.request.return_value = {}
         try:
             self.client.volumes.delete(project, uuid)
         except errors.InvalidRequest:
-            self.assertTrue({project, uuid} & {'', '.', '..'})
+            self.assertFalse(hostile.is_plain(project)
+                             and hostile.is_plain(uuid))
             self.request.assert_not_called()
             return
         path = self.request.call_args.args[1]

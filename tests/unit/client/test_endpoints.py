@@ -44,11 +44,15 @@ class EndpointTest(unittest.TestCase):
 
     @ddt.data('', '10.0.0.1', ':443', '10.0.0.1:', '10.0.0.1:https',
               'fd00::1:443', '[fd00::1:443', 'fd00::1]:443', '[]:443',
-              '[fd00::1]')
+              '[fd00::1]', 'me@10.0.0.1:443', '10.0.0.1/x?y=:443',
+              '10.0.0.1#:443', '10.0.0.1\n:443', '-:443', 'a b:443',
+              '[10.0.0.1]:443', '[fd00::1/x]:443', 'gr\xfcn:443',
+              'a' * 9999 + ':443')
     def test_refuses_anything_else(self, text):
         self.assertRaises(ValueError, endpoints.Endpoint.parse, text)
 
-    @ddt.data('10.0.0.1:0', '10.0.0.1:-1', '10.0.0.1:65536')
+    @ddt.data('10.0.0.1:0', '10.0.0.1:-1', '10.0.0.1:65536', '10.0.0.1:4_3',
+              '10.0.0.1:\u0663', '10.0.0.1: 443', '10.0.0.1:+443')
     def test_refuses_what_is_no_tcp_port(self, text):
         self.assertRaises(ValueError, endpoints.Endpoint.parse, text)
 

@@ -141,6 +141,16 @@ class FieldTest(unittest.TestCase):
         for model in ALL:
             model.from_json(reply)
 
+    @ddt.data('a b', 'a/b', '../x', '', '%2e', 'a\nb', 'x' * 65, '\ud800', 3)
+    def test_what_cannot_be_a_uuid_is_none(self, text):
+        reply = {'UUID': text, 'sourceVolumeUUID': text,
+                 'sourceSnapshotUUID': text}
+        volume = models.Volume.from_json(reply)
+        snapshot = models.Snapshot.from_json(reply)
+        self.assertEqual(('', '', '', ''), (
+            volume.uuid, volume.source_snapshot_uuid, snapshot.uuid,
+            snapshot.source_volume_uuid))
+
     def test_a_number_beyond_all_numbers_can_be_read(self):
         reply = json.loads('{"size": 1e999}')
         self.assertEqual(0, models.Volume.from_json(reply).size)

@@ -12,6 +12,7 @@
 
 import contextlib
 import dataclasses
+import gzip
 import os
 import socket
 import ssl
@@ -32,6 +33,7 @@ from lightos_cinder.client import credentials
 from lightos_cinder.client import endpoints
 from lightos_cinder.client import errors
 from lightos_cinder.client import polling
+from lightos_cinder.client import reply
 from lightos_cinder.client import tls
 from lightos_cinder.client import transport
 from tests.unit.client import loopback
@@ -319,3 +321,55 @@ class OutcomeTest(HandshakeTestCase):
                 self.post(self.drip(said, after), request_timeout=0.2)
             self.assertRegex(str(caught.exception),
                              'timed out|did not arrive in time')
+
+    def flood(self, said, after):
+        """A conversation: `said`, and then `after` until nobody listens."""
+        def converse(connection, received):
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(self.ours.certificate_file,
+                                    self.ours.key_file)
+            with context.wrap_socket(connection, server_side=True) as secure:
+                received.append(secure.recv(65536))
+                secure.sendall(said)
+                while after:
+                    secure.sendall(after)
+
+        return converse
+
+    def test_a_reply_without_an_end_is_not_kept(self):
+        patcher = mock.patch.object(reply, '_MOST', 100000)
+        patcher.start()
+        self.addCleanup(patcher.stop)
+        head = b'HTTP/1.1 200 OK\r\n'
+        for said, after in (
+                (head + b'Content-Length: 99999999\r\n\r\n', b' ' * 4096),
+                (head + b'\r\n', b' ' * 4096),
+                (head + b'Transfer-Encoding: chunked\r\n\r\n',
+                 b'4\r\n    \r\n' * 400),
+                (b'', b'HTTP/1.1 100 Continue\r\n\r\n' * 400)):
+            with self.assertRaises(errors.ReplyLost) as caught:
+                self.post(self.flood(said, after))
+            self.assertRegex(str(caught.exception),
+                             'longer than 100000 bytes')
+
+    def test_a_reply_that_is_none_is_told_in_brief(self):
+        for said in (b'x' * 60000 + b'\r\n', b'HTTP/1.1 x' + b'y' * 60000
+                     + b'\r\n', b'a b c\r\n' * 9999):
+            with self.assertRaises(errors.ReplyLost) as caught:
+                self.post(self.flood(said, b''))
+            self.assertLess(len(str(caught.exception)), 700)
+            self.assertNotIn('\n', str(caught.exception))
+
+    def test_a_reply_that_was_packed_is_not_unpacked(self):
+        """A few bytes may become as many as there is memory."""
+        content = gzip.compress(b'{}')
+        head = b'HTTP/1.1 200 OK\r\nContent-Length: %d\r\n' % len(content)
+        for packed in (b'gzip', b'GZIP', b'deflate', b'gzip, gzip'):
+            with self.assertRaises(errors.ReplyLost) as caught:
+                self.post(self.flood(b'%sContent-Encoding: %s\r\n\r\n%s' % (
+                    head, packed, content), b''))
+            self.assertIn('packed', str(caught.exception))
+        received = self.post(self.flood(
+            b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n'
+            b'Content-Encoding: identity\r\n\r\n{}', b''))
+        self.assertIn(b'Accept-Encoding: identity\r\n', received[0])

@@ -84,12 +84,20 @@ class TokenTest(unittest.TestCase):
         self.assertNotIn(text, str(caught.exception))
 
     @ddt.data('', 'secret', 'a.b.c', '/etc/lightos/jwt', 'Bearer x.y.z',
-              'caf\xe9.b.c', '\u2028')
+              'caf\xe9.b.c', '\u2028', '\0', '\ud800')
     def test_refuses_what_is_no_token_without_showing_it(self, text):
         with self.assertRaises(tokens.BadToken) as caught:
             tokens.Token.parse(text, 'x')
         self.assertEqual('it is not a JSON Web Token', str(caught.exception))
-        self.assertTrue(caught.exception.__suppress_context__)
+        self.assertIsNone(caught.exception.__context__)
+
+    @ddt.data('\n', '\r\nX-Other: 1\r\n', ' ', '\t', '\0', '%', '"', '/',
+              '\xa0', '\ud800')
+    def test_refuses_what_the_decoder_would_pass_over(self, junk):
+        text = token().replace('.', '.' + junk, 1)
+        with self.assertRaises(tokens.BadToken) as caught:
+            tokens.Token.parse(text, 'x')
+        self.assertEqual('it is not a JSON Web Token', str(caught.exception))
 
     def test_refuses_one_that_no_parser_can_follow(self):
         header = token().split('.')[0]

@@ -1,0 +1,28 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Texts that somebody may send who means no good."""
+
+import string
+
+from hypothesis import strategies as st
+
+#: Halves of surrogate pairs too: JSON can hold them, no encoding can.
+TEXT = st.text(st.characters(exclude_categories=()))
+
+
+PLAIN = frozenset(string.ascii_letters + string.digits + '._~-')
+
+
+def is_plain(text: str) -> bool:
+    """Whether that text can mean nothing but itself in a path."""
+    return text not in ('', '.', '..') and PLAIN.issuperset(text)
