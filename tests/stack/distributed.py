@@ -17,12 +17,14 @@ cinder-volume runs several times, as on several hosts. Together the services
 are one Cinder cluster, active-active: each may be given any operation.
 """
 
+import json
 import pathlib
 import subprocess
 import sysconfig
 import typing
 
 from keystoneauth1 import session as keystone_session
+import sqlalchemy
 
 from tests.stack import cinder
 from tests.stack import identity
@@ -115,6 +117,20 @@ class Cinder(cinder.Cinder):
         :param name: of a host that runs cinder-volume, or cinder-scheduler.
         """
         return self._services(admin)[name]['updated_at']
+
+    def connectors(self, volume: str) -> list[dict[str, typing.Any]]:
+        """Return the connectors of the attachments of a volume on record.
+
+        Of those that have one: Cinder's API does not tell.
+        """
+        engine = sqlalchemy.create_engine(
+            self._database.url('cinder'), poolclass=sqlalchemy.pool.NullPool)
+        with engine.connect() as connection:
+            found = connection.execute(sqlalchemy.text(
+                'SELECT connector FROM volume_attachment WHERE volume_id = '
+                ':volume AND deleted = 0 AND connector IS NOT NULL'),
+                {'volume': volume})
+            return [json.loads(row.connector) for row in found]
 
     def _services(self, admin: keystone_session.Session
                   ) -> dict[str, dict[str, str]]:
