@@ -20,6 +20,7 @@ start of the service knows. All else is for the user to do.
 """
 
 import concurrent.futures
+import time
 import typing
 import uuid
 
@@ -29,6 +30,8 @@ from tests.functional import stack_case
 from tests.integration import base
 
 HOST = base.HOSTS[0]
+# Seconds.
+AWAY = 10.0
 # Longer than any temporary snapshot stays.
 EXPIRY = 4 * 3600.0
 
@@ -385,6 +388,10 @@ class Delete(Operation):
         return 'its user deletes it again'
 
 
+ALL = (Create, CreateFromSnapshot, Clone, CreateSnapshot, Extend, Retype,
+       Revert, Attach, Detach, Delete, DeleteSnapshot)
+
+
 class CrashTestCase(base.DistributedTestCase):
     """Every operation, killed before and after each of its changes."""
 
@@ -426,18 +433,19 @@ class CrashTestCase(base.DistributedTestCase):
 
     def hold(self, operation: Operation, method: str = '', skip: int = 0,
              when: str = 'after') -> concurrent.futures.Future:
-        """Begin an operation and keep it where it makes a change.
+        """Begin an operation and keep it where it makes a request.
 
-        :param method: of that change, or the first one
+        :param method: of that change; the first request if left out
         :param skip: how many by that method to let pass first
-        :param when: it has been made, or never takes effect
+        :param when: after it has been made, or before: then it never is
         :returns: what becomes of the request to Cinder
         """
         fault = self.lightos.add_fault(
             'hang' if when == 'before' else 'delay', when=when,
-            seconds=120.0, method=method, times=1, skip=skip)
+            seconds=120.0, method=method or None, times=1, skip=skip,
+            path='/(volumes|snapshots)')
         begun = self.pool.submit(operation.begin)
-        self.wait(f'{operation.name} to be at {method}', lambda: fault in [
+        self.wait(f'{operation.name} to be under way', lambda: fault in [
             one['id'] for one in self.lightos.faults() if one['hits']])
         return begun
 
@@ -453,17 +461,42 @@ class CrashTestCase(base.DistributedTestCase):
                                       methods[:number].count(method), when)
                     held.append((operation, begun, f'{when} {method} '
                                  f'({number + 1} of {len(methods)})'))
+        self.restart()
+        for operation, begun, point in held:
+            # Some were answered at once, others never.
+            begun.exception()
+            with self.subTest(operation.name, point=point):
+                self.note(operation, point, operation.resume())
+
+    def restart(self) -> None:
+        """Kill all services, and start them again."""
         for service in self.services:
             self.stack.kill(service)
         self.lightos.clear_faults()
         for service in self.services:
             self.stack.start(service)
-        for operation, begun, point in held:
-            # Some were answered at once, others never.
-            begun.exception()
-            with self.subTest(operation.name, point=point):
-                self.table.append(
-                    (operation.name, point, operation.resume()))
+
+    def outage(self, server: str, *kinds: type[Operation]
+               ) -> list[tuple[Operation, bool]]:
+        """Take a server away amid operations, and bring it back.
+
+        :returns: each operation, and whether Cinder has answered well
+        """
+        operations = [kind(self) for kind in kinds]
+        begun = [self.hold(operation) for operation in operations]
+        self.stack.kill(server)
+        self.lightos.clear_faults()
+        # Somebody asks for more meanwhile: the last of those returned.
+        operations.append(Create(self))
+        begun.append(self.pool.submit(operations[-1].begin))
+        time.sleep(AWAY)
+        self.stack.start(server)
+        return [(operation, not answer.exception())
+                for operation, answer in zip(operations, begun)]
+
+    def note(self, operation: Operation, point: str, outcome: str) -> None:
+        """Put a row into the table."""
+        self.table.append((operation.name, point, outcome))
 
     def setUp(self) -> None:
         """See that in the end nothing is left that stays."""
@@ -504,6 +537,52 @@ class ClusterCrashTest(CrashTestCase):
 
     def test_deletions(self) -> None:
         self.crash(Delete, DeleteSnapshot)
+
+    def test_without_rabbitmq(self) -> None:
+        for operation, answered in self.outage('rabbitmq-server', *ALL):
+            with self.subTest(operation.name):
+                outcome = 'it ended'
+                if not answered:
+                    outcome = f'no answer: {operation.mend()}'
+                else:
+                    operation.end_well()
+                    operation.check()
+                self.note(operation, 'RabbitMQ away', outcome)
+
+    def test_without_mariadb(self) -> None:
+        operations = self.outage('mariadbd', *ALL)
+        late = operations[-1][0]
+        # What Cinder could not write it does not write later: it begins
+        # anew where an administrator starts it again.
+        self.restart()
+        for operation, answered in operations:
+            with self.subTest(operation.name):
+                if operation is late and not answered:
+                    outcome = 'refused'
+                else:
+                    outcome = operation.resume()
+                self.note(operation, 'MariaDB away', outcome)
+
+    def test_the_other_cleans_up(self) -> None:
+        created, deleted = Create(self), Delete(self)
+        self.hold(created, 'POST')
+        calls = '==> delete_volume: call'
+        before = self.count(calls)
+        self.hold(deleted, 'DELETE')
+        after = self.count(calls)
+        killed, = (service for service in self.services
+                   if after[service] > before[service])
+        self.stack.kill(killed)
+        self.lightos.clear_faults()
+        self.wait('Cinder to miss it', lambda: self.stack.cinder.alive(
+            self.stack.admin.session()) == set(self.services) - {killed})
+
+        self.cinder.workers.clean(binary='cinder-volume')
+
+        for operation in (created, deleted):
+            self.note(operation, 'one of two killed, work-cleanup',
+                      operation.resume())
+        self.stack.start(killed)
 
 
 class SingleCrashTest(CrashTestCase):

@@ -73,6 +73,8 @@ class Cinder(cinder.Cinder):
         found = dict(super().sections(user))
         found['DEFAULT'] = {**found['DEFAULT'],
                             'transport_url': self._broker.url}
+        # What is on its way when the broker dies shall arrive nevertheless.
+        found['oslo_messaging_rabbit'] = {'amqp_durable_queues': True}
         found['database'] = {'connection': self._database.url('cinder')}
         found['coordination'] = {'backend_url': self._locks.url}
         return found
