@@ -450,7 +450,10 @@ class CrashTestCase(base.DistributedTestCase):
         return begun
 
     def crash(self, *kinds: type[Operation]) -> None:
-        """Kill all services amid operations, each at every point it has."""
+        """Kill all services amid operations, each at every point it has.
+
+        :param kinds: those last that cannot be held for long
+        """
         held = []
         for kind in kinds:
             methods = self.changes_of(kind)
@@ -530,7 +533,7 @@ class ClusterCrashTest(CrashTestCase):
     """Two services, active-active."""
 
     def test_creations(self) -> None:
-        self.crash(Create, CreateFromSnapshot, Clone, CreateSnapshot)
+        self.crash(Create, CreateFromSnapshot, CreateSnapshot, Clone)
 
     def test_changes(self) -> None:
         self.crash(Extend, Retype, Revert, Attach, Detach)
@@ -592,4 +595,4 @@ class SingleCrashTest(CrashTestCase):
     cluster = ''
 
     def test_all(self) -> None:
-        self.crash(Create, Clone, CreateSnapshot, Extend, Attach, Delete)
+        self.crash(Create, CreateSnapshot, Extend, Attach, Delete, Clone)
