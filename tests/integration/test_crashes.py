@@ -489,11 +489,16 @@ class CrashTestCase(base.DistributedTestCase):
         begun = [self.hold(operation) for operation in operations]
         self.stack.kill(server)
         self.lightos.clear_faults()
-        # Somebody asks for more meanwhile: the last of those returned.
-        operations.append(Create(self))
-        begun.append(self.pool.submit(operations[-1].begin))
+        # Somebody asks for more meanwhile.
+        late = Create(self)
+        begun_late = self.pool.submit(late.begin)
         time.sleep(AWAY)
         self.stack.start(server)
+        if begun_late.exception():
+            self.note(late, f'{server} away before', 'refused')
+        else:
+            operations.append(late)
+            begun.append(begun_late)
         return [(operation, not answer.exception())
                 for operation, answer in zip(operations, begun)]
 
@@ -550,21 +555,16 @@ class ClusterCrashTest(CrashTestCase):
                 else:
                     operation.end_well()
                     operation.check()
-                self.note(operation, 'RabbitMQ away', outcome)
+                self.note(operation, 'rabbitmq-server away', outcome)
 
     def test_without_mariadb(self) -> None:
         operations = self.outage('mariadbd', *ALL)
-        late = operations[-1][0]
         # What Cinder could not write it does not write later: it begins
         # anew where an administrator starts it again.
         self.restart()
-        for operation, answered in operations:
+        for operation, _ in operations:
             with self.subTest(operation.name):
-                if operation is late and not answered:
-                    outcome = 'refused'
-                else:
-                    outcome = operation.resume()
-                self.note(operation, 'MariaDB away', outcome)
+                self.note(operation, 'mariadbd away', operation.resume())
 
     def test_the_other_cleans_up(self) -> None:
         created, deleted = Create(self), Delete(self)
