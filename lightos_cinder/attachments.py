@@ -40,6 +40,9 @@ LOG = logging.getLogger(__name__)
 #: records that it had the driver end.
 _SETTLED = 30
 
+#: Seconds within which Cinder records a host that was just let in.
+_RECORDED = 1
+
 #: Status of a volume that nothing of Cinder's own is attached to.
 _AT_REST = ('available', 'in-use')
 
@@ -110,8 +113,9 @@ class Attachments:
             with errors.translated(ref):
                 if connector is None:
                     self._backend.revoke_all(ref)
-                elif connection.shares_host(connector,
-                                            records.connectors(volume)):
+                elif connection.shares_host(
+                        connector, attached := self._attached(
+                            volume, connector)):
                     LOG.info('Volume %s stays open to host %s, which has '
                              'another attachment of it.', volume.id,
                              connector['nqn'])
@@ -121,8 +125,7 @@ class Attachments:
                 else:
                     self._backend.revoke(
                         ref, connection.as_told(connector),
-                        [connection.as_told(attached)
-                         for attached in records.connectors(volume)])
+                        [connection.as_told(other) for other in attached])
         except exception.VolumeNotFound:
             LOG.warning('Volume %s is not on the cluster any more; there is '
                         'no access to end.', volume.id)
@@ -130,6 +133,21 @@ class Attachments:
         LOG.info('Volume %s is closed to %s.', volume.id,
                  connector['nqn'] if connector else 'all hosts')
         return False
+
+    def _attached(self, volume: Any, connector: Mapping[str, Any]
+                  ) -> list[Mapping[str, Any]]:
+        """Connectors of all attachments, the latest among them.
+
+        Where a host may have two attachments it may just have been let in
+        for one of those that have no connector on record yet.
+        """
+        attached = records.connectors(volume)
+        if (not volume.multiattach
+                or len(attached) == len(volume.volume_attachment)
+                or connection.shares_host(connector, attached)):
+            return attached
+        self._clock.sleep(_RECORDED)
+        return records.connectors(records.now(volume.id))
 
     def _review_who_stayed(self) -> None:
         """Show out hosts whose other attachments have ended meanwhile."""

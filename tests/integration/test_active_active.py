@@ -16,8 +16,6 @@ RabbitMQ, MariaDB and Redis must be installed.
 """
 
 import concurrent.futures
-import io
-import re
 import threading
 import time
 import typing
@@ -25,14 +23,10 @@ import uuid
 
 from cinderclient import exceptions
 
-from tests.functional import stack_case
+from tests.integration import base
 from tests.stack import compute
-from tests.stack import distributed
 
-SERVICES = ('volume-1', 'volume-2')
-# As many addresses as an IP ACL holds.
-HOSTS = [compute.Host(f'compute-{number}', (f'192.0.2.{number}',))
-         for number in range(1, 17)]
+HOSTS = base.HOSTS
 ROUNDS = 4
 
 
@@ -81,45 +75,7 @@ class Watch:
             return set(self._inside.items()), set(self._outside.items())
 
 
-class ActiveActiveTestCase(stack_case.StackTestCase):
-    """Two volume services of one cluster on one backend."""
-
-    defaults = {
-        # A service that died is to be missed soon, and so is its answer.
-        'report_interval': 2, 'service_down_time': 8,
-        'rpc_response_timeout': 30,
-        'default_log_levels': ['sqlalchemy=WARNING', 'urllib3=WARNING',
-                               'keystoneauth=WARNING', 'stevedore=WARNING',
-                               'lightos_cinder=DEBUG'],
-    }
-    stack: distributed.Stack
-
-    @classmethod
-    def make_stack(cls, sections: dict[str, dict[str, typing.Any]]
-                   ) -> distributed.Stack:
-        """Return a distributed stack with these backends."""
-        return distributed.Stack(sections, volume_hosts=SERVICES,
-                                 defaults=cls.defaults,
-                                 progress=io.StringIO())
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        """Make the volume type."""
-        super().setUpClass()
-        cls.create_type('Shared', multiattach='<is> True')
-
-    def log_of(self, service: str) -> str:
-        """Return what a service has logged so far."""
-        return (self.stack.cinder.folder / service / f'{service}.log'
-                ).read_text(errors='replace')
-
-    def count(self, what: str) -> dict[str, int]:
-        """Count how often each service has said so of its own work."""
-        return {service: len(re.findall(what, self.log_of(service)))
-                for service in SERVICES}
-
-
-class ManyHostsTest(ActiveActiveTestCase):
+class ManyHostsTest(base.DistributedTestCase):
     """Both services work on one volume at the same time."""
 
     def _attached(self, volume: typing.Any) -> set[str]:
@@ -137,12 +93,12 @@ class ManyHostsTest(ActiveActiveTestCase):
 
         def come(host: compute.Host) -> None:
             watch.move(host)
-            self._nova().connect(attached[host], host)
+            self.nova_of_thread().connect(attached[host], host)
             watch.move(host, inside=True)
 
         def go(host: compute.Host) -> None:
             watch.move(host)
-            self._nova().detach(attached.pop(host))
+            self.nova_of_thread().detach(attached.pop(host))
             watch.move(host, outside=True)
 
         ended = threading.Event()
@@ -193,12 +149,8 @@ class ManyHostsTest(ActiveActiveTestCase):
             {address for host in hosts for address in host.addresses},
             set(item['IPAcl']['values']))
 
-    def _nova(self) -> compute.Compute:
-        """Return Nova as a thread needs it, with sessions of its own."""
-        return compute.Compute(self.stack.admin, self.stack.nova)
 
-
-class KilledServiceTest(ActiveActiveTestCase):
+class KilledServiceTest(base.DistributedTestCase):
     """One of the services is killed at work, and the other goes on."""
 
     def test_the_other_takes_over(self) -> None:
@@ -217,7 +169,7 @@ class KilledServiceTest(ActiveActiveTestCase):
             self.wait('the request to the cluster', lambda: any(
                 fault['hits'] for fault in self.lightos.faults()))
             after = self.count(calls)
-            killed, = (service for service in SERVICES
+            killed, = (service for service in self.services
                        if after[service] > before[service])
             # It holds the lock on the access lists now.
             self.stack.kill(killed)
@@ -231,7 +183,7 @@ class KilledServiceTest(ActiveActiveTestCase):
 
         # What the killed one has begun is no obstacle, nor that it is gone.
         self.wait('Cinder to miss it', lambda: self.stack.cinder.alive(
-            self.stack.admin.session()) == set(SERVICES) - {killed})
+            self.stack.admin.session()) == set(self.services) - {killed})
         joining = self.nova.attach(volume.id, str(uuid.uuid4()), third)
         self.assert_open_to(volume, first, second, third)
         self.nova.detach(staying)

@@ -75,6 +75,10 @@ class Compute:
                 user_auth=user.auth(), service_auth=nova.auth()))
         self._attachments = self._client.attachments
 
+    def log_in(self) -> None:
+        """Get the tokens that it needs, which takes longer than a call."""
+        self._attachments.list()
+
     def reserve(self, volume: str, server: str, mode: str = 'null') -> str:
         """Take the volume for the server; return the attachment's id.
 

@@ -340,6 +340,53 @@ class LockFilesTest(driver_case.ReadyDriverTestCase):
 
 
 @ddt.ddt
+class ComingTest(driver_case.ReadyDriverTestCase):
+    """A host comes for another attachment as its last one ends.
+
+    Cinder records it only after it was let in.
+    """
+
+    def setUp(self):
+        super().setUp()
+        self.clock = fake_clock.FakeClock()
+        self.driver._clock = self.clock
+        self.patch(records, 'now', self.now)
+        self.recorded = [HERE, HERE_TOO]
+
+    def now(self, volume_id):
+        self.assertLess(0, self.clock.now() - self.began)
+        return cinder_objects.volume(attached=self.recorded)
+
+    def terminate(self, *attached, multiattach=True):
+        self.began = self.clock.now()
+        return self.driver.terminate_connection(cinder_objects.volume(
+            attached=attached, multiattach=multiattach), HERE)
+
+    def test_one_that_has_just_come_stays(self):
+        self.assertIs(True, self.terminate(HERE, None))
+        self.backend.revoke.assert_not_called()
+
+    def test_another_that_has_just_come_stays_too(self):
+        self.recorded = [HERE, THERE]
+        self.assertIs(False, self.terminate(HERE, None))
+        self.backend.revoke.assert_called_once_with(self.ref(), A, [A, B])
+
+    def test_a_reservation_keeps_nobody_inside(self):
+        self.recorded = [HERE, None]
+        self.assertIs(False, self.terminate(HERE, None))
+        self.backend.revoke.assert_called_once_with(self.ref(), A, [A])
+
+    @ddt.data([HERE, THERE], [HERE, HERE_TOO, None])
+    def test_no_time_is_lost_if_all_is_clear(self, attached):
+        self.terminate(*attached)
+        self.assertEqual(self.began, self.clock.now())
+
+    def test_nor_where_no_host_can_have_two(self):
+        self.assertIs(False, self.terminate(HERE, None, multiattach=False))
+        self.assertEqual(self.began, self.clock.now())
+
+
+@ddt.ddt
 class StayedTest(driver_case.ReadyDriverTestCase):
     """The last two attachments of a host that end at once."""
 
