@@ -111,11 +111,10 @@ class Attachments:
                 % volume.id)
         try:
             with errors.translated(ref):
+                attached = self._attached(volume, connector)
                 if connector is None:
                     self._backend.revoke_all(ref)
-                elif connection.shares_host(
-                        connector, attached := self._attached(
-                            volume, connector)):
+                elif connection.shares_host(connector, attached):
                     LOG.info('Volume %s stays open to host %s, which has '
                              'another attachment of it.', volume.id,
                              connector['nqn'])
@@ -134,7 +133,8 @@ class Attachments:
                  connector['nqn'] if connector else 'all hosts')
         return False
 
-    def _attached(self, volume: Any, connector: Mapping[str, Any]
+    def _attached(self, volume: Any,
+                  leaving: Optional[Mapping[str, Any]]
                   ) -> list[Mapping[str, Any]]:
         """Connectors of all attachments, the latest among them.
 
@@ -142,9 +142,9 @@ class Attachments:
         for one of those that have no connector on record yet.
         """
         attached = records.connectors(volume)
-        if (not volume.multiattach
+        if (not leaving or not volume.multiattach
                 or len(attached) == len(volume.volume_attachment)
-                or connection.shares_host(connector, attached)):
+                or connection.shares_host(leaving, attached)):
             return attached
         self._clock.sleep(_RECORDED)
         return records.connectors(records.now(volume.id))
