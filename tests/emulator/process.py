@@ -41,6 +41,13 @@ _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 
 
+class _Server(http.server.ThreadingHTTPServer):
+    """Has room for as many callers at once as a test may have threads."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+
 class Listener:
     """Lets another process call the methods of an emulator."""
 
@@ -67,9 +74,7 @@ class Listener:
             def log_message(self, *_args: Any) -> None:
                 pass
 
-        self._server = http.server.ThreadingHTTPServer(
-            ('127.0.0.1', 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server(('127.0.0.1', 0), Handler)
         self.port = self._server.server_address[1]
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.1,), daemon=True)

@@ -14,6 +14,7 @@
 
 from __future__ import annotations
 
+from concurrent import futures
 import json
 import os
 import signal
@@ -464,6 +465,17 @@ class ProcessTest(base.QuietTest):
             ValueError, self.lightos.set_settings, no_such=1)
         self.assertIn('no such setting', str(error))
         self.assertRaises(AttributeError, lambda: self.lightos.no_such)
+
+    def test_is_called_by_many_at_once(self) -> None:
+        together = threading.Barrier(64)
+
+        def ask(_: int) -> list[Any]:
+            together.wait()
+            return self.lightos.volumes()
+
+        with futures.ThreadPoolExecutor(64) as pool:
+            for _ in range(3):
+                self.assertEqual([[]] * 64, list(pool.map(ask, range(64))))
 
     def test_start_fails(self) -> None:
         other = emulator.EmulatorProcess(

@@ -21,6 +21,7 @@ whole, each operation and fault is tried on one of the four clusters, in turn;
 import argparse
 import collections
 import dataclasses
+import importlib
 import json
 import os
 import subprocess
@@ -66,10 +67,8 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def _work(options: argparse.Namespace) -> None:
     """Try a worker's cells; tell of each in a line of JSON."""
-    if options.mode == 'eventlet':
-        # As Cinder's commands do, before anything else is imported.
-        import eventlet
-        eventlet.monkey_patch()
+    # It patches what the mode needs, before anything else is imported.
+    importlib.import_module('tests.functional')
     from tests.matrix import bench
     ready = bench.Bench()
     ready.setUp()
@@ -88,8 +87,8 @@ def _outcomes(options: argparse.Namespace, arguments: Sequence[str]
     ready = threading.Condition()
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join(filter(
         None, (_ROOT, os.environ.get('PYTHONPATH')))))
-    # The choice is made in _work, not by what is imported first.
-    environment['OS_CINDER_DISABLE_EVENTLET_PATCHING'] = 'true'
+    environment['OS_CINDER_DISABLE_EVENTLET_PATCHING'] = str(
+        options.mode == 'threading')
     environment['PYTHONWARNINGS'] = 'ignore'
     workers = [subprocess.Popen(
         [sys.executable, '-m', 'tests.matrix', *arguments, '--worker',

@@ -45,6 +45,10 @@ class Clock(polling.Clock):
         """Seconds since some fixed moment."""
         return time.monotonic() * PACE + self._slept
 
+    def slept(self) -> float:
+        """Seconds in which somebody slept, whatever this machine took."""
+        return self._slept
+
     def sleep(self, seconds: float) -> None:
         """Let so much time pass."""
         self._slept += seconds

@@ -20,6 +20,7 @@ are one Cinder cluster, active-active: each may be given any operation.
 import json
 import pathlib
 import subprocess
+import sys
 import sysconfig
 import typing
 
@@ -35,6 +36,13 @@ from tests.stack import stack
 
 CLUSTER = 'active'
 
+#: How Cinder does several things at once, and what tells it so.
+_MODES = {'eventlet': 'false', 'threading': 'true'}
+_MODE_VARIABLE = 'OS_CINDER_DISABLE_EVENTLET_PATCHING'
+
+# Cinder's own program for its API cannot do without eventlet.
+_THREADING_API = pathlib.Path(__file__).parent / 'services/serve_cinder.py'
+
 
 def _script(name: str) -> str:
     """Return the path of a program that Cinder installs."""
@@ -47,15 +55,19 @@ class Cinder(cinder.Cinder):
     :param volume_hosts: the names of the hosts that run cinder-volume.
     :param cluster: the name of the Cinder cluster that these are; none if
         it is empty, and each has volumes of its own.
+    :param mode: eventlet or threading.
     """
 
     def __init__(self, folder: pathlib.Path, port: int,
                  backends: settings.Sections,
                  defaults: settings.Options | None = None,
                  volume_hosts: typing.Sequence[str] = (),
-                 cluster: str = CLUSTER) -> None:
+                 cluster: str = CLUSTER,
+                 mode: str = 'eventlet') -> None:
         super().__init__(folder, port, backends, defaults)
         self._volume_hosts = volume_hosts
+        self._mode = mode
+        self._environment = {_MODE_VARIABLE: _MODES[mode]}
         self._of_all = {'cluster': cluster} if cluster else {}
         ports = stack.free_ports(5)
         self._broker = servers.RabbitMQ(self._subfolder('rabbitmq'),
@@ -171,13 +183,15 @@ class Cinder(cinder.Cinder):
             raise process.StackError(
                 f'cinder-manage db sync: {done.stdout}{done.stderr}')
 
-    @staticmethod
-    def _service(name: str, program: str, configuration: pathlib.Path
+    def _service(self, name: str, program: str, configuration: pathlib.Path
                  ) -> process.Process:
+        command = [_script(program)]
+        if (program, self._mode) == ('cinder-api', 'threading'):
+            command = [sys.executable, str(_THREADING_API)]
         return process.Process(
             name, 'run_command.py',
-            ['', _script(program), '--config-file', str(configuration)],
-            configuration.parent)
+            ['', *command, '--config-file', str(configuration)],
+            configuration.parent, self._environment)
 
 
 class Stack(stack.Stack):
@@ -189,6 +203,8 @@ class Stack(stack.Stack):
     :param volume_hosts: the names of the hosts that run cinder-volume.
     :param cluster: the name of the Cinder cluster that these are; none if
         it is empty, and each has volumes of its own.
+    :param mode: how Cinder does several things at once, under eventlet or,
+        threading, in native threads.
     """
 
     cinder: Cinder
@@ -196,6 +212,7 @@ class Stack(stack.Stack):
     def __init__(self, backends: settings.Sections, *,
                  volume_hosts: typing.Sequence[str],
                  cluster: str = CLUSTER,
+                 mode: str = 'eventlet',
                  defaults: settings.Options | None = None,
                  timeout: float = 120.0,
                  progress: typing.TextIO | None = None) -> None:
@@ -203,6 +220,7 @@ class Stack(stack.Stack):
                          progress=progress)
         self._volume_hosts = volume_hosts
         self._cluster = cluster
+        self._mode = mode
         self._killed: dict[str, process.Process] = {}
 
     def pids(self, name: str) -> list[int]:
@@ -243,4 +261,4 @@ class Stack(stack.Stack):
 
     def _make_cinder(self, folder: pathlib.Path, port: int) -> Cinder:
         return Cinder(folder, port, self._backends, self._defaults,
-                      self._volume_hosts, self._cluster)
+                      self._volume_hosts, self._cluster, self._mode)
