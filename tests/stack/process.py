@@ -21,7 +21,8 @@ import sys
 import time
 import typing
 
-_SERVICES = pathlib.Path(__file__).parent / 'services'
+#: Where the programs are that Process starts.
+SERVICES = pathlib.Path(__file__).parent / 'services'
 _ROOT = pathlib.Path(__file__).parents[2]
 
 # What a caller may have set for its own purposes and what would lead the
@@ -84,7 +85,7 @@ class Process:
             # A session of its own: Ctrl-C is for the parent, which then ends
             # its services in order. The pipe is the lifeline.
             self._process = subprocess.Popen(
-                [sys.executable, str(_SERVICES / program), *arguments],
+                [sys.executable, str(SERVICES / program), *arguments],
                 stdin=subprocess.PIPE, stdout=log, stderr=log,
                 cwd=folder, env=variables, start_new_session=True)
 

@@ -1,0 +1,184 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""python -m tests.tempest: tempest's volume tests and those of its plug-in.
+
+On a real Keystone and a real Cinder, with MariaDB and RabbitMQ, and two
+backends on an emulated cluster. There is no Nova and no Glance: tempest
+skips what needs them. tempest must be installed next to Cinder, and
+RabbitMQ, MariaDB and Redis in the system.
+"""
+
+import argparse
+import json
+import pathlib
+import re
+import sys
+import time
+import typing
+
+from tests import emulator
+from tests.stack import backend
+from tests.stack import distributed
+from tests.stack import keep
+from tests.stack import process
+from tests.stack import volumes
+from tests.tempest import configuration
+from tests.tempest import leftovers
+from tests.tempest import results
+from tests.tempest import runner
+
+BACKENDS = ('lightos-1', 'lightos-2')
+PROJECT = 'lightstack'
+VOLUME_TYPE = 'Gold'
+
+#: The selections, and how many tests at least each has to run: fewer, and
+#: it is the selection or the configuration that has failed.
+WHOLE = (r'^(tempest\.api\.volume|cinder_tempest_plugin)\.', 300)
+SMOKE = (r'^(tempest\.api\.volume\..*\[.*\bsmoke\b'
+         r'|cinder_tempest_plugin\.(api|scenario)\.)', 15)
+
+#: What tests may be skipped for, being what there is not.
+ABSENT = re.compile(
+    r'\bnova\b|compute|glance|image|backup|replication|consistency group'
+    r'|barbican', re.IGNORECASE)
+
+
+def make_type(running: distributed.Stack) -> None:
+    """Make the volume type that tempest makes its volumes of."""
+    client = volumes.cinder_client(running.admin)
+    client.volume_types.create(VOLUME_TYPE).set_keys({
+        'compression': '<is> True', 'lightos:num_replicas': '3',
+        'lightos:project_name': PROJECT})
+
+
+def verdict(found: results.Results, left: typing.Sequence[str],
+            at_least: int) -> list[str]:
+    """Return why the run is no success: nothing if it is one."""
+    wrong = []
+    if found.failed:
+        wrong.append(f'{len(found.failed)} failed')
+    if len(found.passed) + len(found.failed) < at_least:
+        wrong.append(f'fewer than {at_least} were run')
+    others = [reason for reason in found.reasons()
+              if not ABSENT.search(reason)]
+    if others:
+        wrong.append(f'skipped for another reason: {"; ".join(others)}')
+    if left:
+        wrong.append(f'{len(left)} left over')
+    return wrong
+
+
+def show(found: results.Results, left: typing.Sequence[str],
+         wrong: typing.Sequence[str], seconds: float) -> None:
+    """Print what became of the tests."""
+    print(f'\npassed   {len(found.passed)}')
+    print(f'skipped  {len(found.skipped)}')
+    for reason, count in found.reasons().items():
+        print(f'    {count:3} {reason}')
+    print(f'failed   {len(found.failed)}')
+    for name, text in found.failed.items():
+        print(f'    {name}\n        {(text.splitlines() or [""])[-1]}')
+    print(f'left     {len(left)}')
+    for line in left:
+        print(f'    {line}')
+    print(f'time     {seconds:.0f} s')
+    print('result   ' + ('; '.join(wrong) or 'good'))
+
+
+def run(arguments: argparse.Namespace, selection: str, at_least: int
+        ) -> bool:
+    """Start everything, run the tests, and tell whether all is well."""
+    with emulator.EmulatorProcess(
+            emulator.Settings(nodes=3, settle=0.1)) as lightos:
+        lightos.create_project(PROJECT)
+        backends = {
+            name: backend.section(
+                name, lightos, lightos.admin_token,
+                volume_driver=arguments.driver)
+            for name in BACKENDS}
+        with distributed.Stack(
+                backends, volume_hosts=['storage'], data_path=False,
+                sections={'oslo_policy': {'enforce_scope': True,
+                                          'enforce_new_defaults': True}},
+                ) as running:
+            running.keep_folder = arguments.keep_logs
+            make_type(running)
+            folder = running.folder / 'tempest'
+            folder.mkdir()
+            tempest = runner.Runner(folder, configuration.sections(
+                running.admin, folder, BACKENDS, VOLUME_TYPE))
+            tests = tempest.tests(selection)
+            began = time.monotonic()
+            outcomes = tempest.run(selection, arguments.concurrency,
+                                   running.check)
+            seconds = time.monotonic() - began
+            left = leftovers.leftovers(
+                lightos, running.cinder, running.admin.session(),
+                running.processes)
+            found = results.settle(tests, outcomes)
+            wrong = verdict(found, left, at_least)
+            show(found, left, wrong, seconds)
+            if arguments.summary:
+                arguments.summary.write_text(json.dumps({
+                    'driver': arguments.driver, 'selection': selection,
+                    'seconds': round(seconds), 'passed': found.passed,
+                    'skipped': found.skipped, 'failed': found.failed,
+                    'left': left, 'wrong': wrong}, indent=2) + '\n')
+            if wrong or running.keep_folder:
+                running.keep_folder = True
+                print(f'logs     {running.folder}')
+    return not wrong
+
+
+def main() -> int:
+    """Run the tests; the status says whether all is well."""
+    parser = argparse.ArgumentParser(prog='python -m tests.tempest',
+                                     description=__doc__)
+    parser.add_argument(
+        '--driver', default=backend.DRIVER, metavar='CLASS',
+        help='volume_driver of the backends (default: %(default)s)')
+    parser.add_argument(
+        '--concurrency', type=int, default=2, metavar='N',
+        help='tests at the same time (default: %(default)s)')
+    parser.add_argument(
+        '--smoke', action='store_true',
+        help="only tempest's smoke tests and the plug-in's that are not "
+        'about roles')
+    parser.add_argument(
+        '--summary', type=pathlib.Path, metavar='FILE',
+        help='where to write all results, as JSON')
+    parser.add_argument(
+        '--keep-logs', action='store_true',
+        help='leave all logs behind also if all is well')
+    parser.add_argument(
+        'selection', nargs='?', metavar='REGEX',
+        help='only tests whose names match')
+    arguments = parser.parse_args()
+    if arguments.smoke and arguments.selection:
+        parser.error('--smoke is a selection itself')
+    selection, at_least = SMOKE if arguments.smoke else WHOLE
+    if arguments.selection:
+        selection, at_least = arguments.selection, 1
+    keep.end_on_signals()
+    try:
+        return 0 if run(arguments, selection, at_least) else 1
+    except (process.StackError, runner.RunnerError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,32 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""Where tempest's workers look for tests, in place of its own discovery."""
+
+import typing
+import unittest
+
+from tempest import clients
+from tempest.test_discover import test_discover
+
+
+def load_tests(loader: unittest.TestLoader, tests: unittest.TestSuite,
+               pattern: str | None) -> typing.Any:
+    """Return tempest's tests and those of its plug-ins, as it finds them.
+
+    tempest 47.0.0 has a client of Glance only where there is a Glance, but
+    three classes of volume tests look for it always, and could not be set
+    up. Those of their tests that use it are skipped.
+    """
+    clients.Manager.image_client_v2 = None
+    return test_discover.load_tests(loader, tests, pattern)
