@@ -20,27 +20,28 @@ RabbitMQ, MariaDB and Redis in the system.
 """
 
 import argparse
-import json
 import pathlib
-import re
 import sys
 import time
-import typing
 
 from tests import emulator
 from tests.stack import backend
 from tests.stack import distributed
 from tests.stack import keep
 from tests.stack import process
+from tests.stack import stack
 from tests.stack import volumes
 from tests.tempest import configuration
 from tests.tempest import leftovers
+from tests.tempest import report
 from tests.tempest import results
 from tests.tempest import runner
 
 BACKENDS = ('lightos-1', 'lightos-2')
 PROJECT = 'lightstack'
 VOLUME_TYPE = 'Gold'
+# The plug-in has tests of the roles as they are to be.
+POLICY = {'enforce_scope': True, 'enforce_new_defaults': True}
 
 #: The selections, and how many tests at least each has to run: fewer, and
 #: it is the selection or the configuration that has failed.
@@ -48,52 +49,13 @@ WHOLE = (r'^(tempest\.api\.volume|cinder_tempest_plugin)\.', 300)
 SMOKE = (r'^(tempest\.api\.volume\..*\[.*\bsmoke\b'
          r'|cinder_tempest_plugin\.(api|scenario)\.)', 15)
 
-#: What tests may be skipped for, being what there is not.
-ABSENT = re.compile(
-    r'\bnova\b|compute|glance|image|backup|replication|consistency group'
-    r'|barbican', re.IGNORECASE)
 
-
-def make_type(running: distributed.Stack) -> None:
+def make_type(running: stack.Stack) -> None:
     """Make the volume type that tempest makes its volumes of."""
     client = volumes.cinder_client(running.admin)
     client.volume_types.create(VOLUME_TYPE).set_keys({
         'compression': '<is> True', 'lightos:num_replicas': '3',
         'lightos:project_name': PROJECT})
-
-
-def verdict(found: results.Results, left: typing.Sequence[str],
-            at_least: int) -> list[str]:
-    """Return why the run is no success: nothing if it is one."""
-    wrong = []
-    if found.failed:
-        wrong.append(f'{len(found.failed)} failed')
-    if len(found.passed) + len(found.failed) < at_least:
-        wrong.append(f'fewer than {at_least} were run')
-    others = [reason for reason in found.reasons()
-              if not ABSENT.search(reason)]
-    if others:
-        wrong.append(f'skipped for another reason: {"; ".join(others)}')
-    if left:
-        wrong.append(f'{len(left)} left over')
-    return wrong
-
-
-def show(found: results.Results, left: typing.Sequence[str],
-         wrong: typing.Sequence[str], seconds: float) -> None:
-    """Print what became of the tests."""
-    print(f'\npassed   {len(found.passed)}')
-    print(f'skipped  {len(found.skipped)}')
-    for reason, count in found.reasons().items():
-        print(f'    {count:3} {reason}')
-    print(f'failed   {len(found.failed)}')
-    for name, text in found.failed.items():
-        print(f'    {name}\n        {(text.splitlines() or [""])[-1]}')
-    print(f'left     {len(left)}')
-    for line in left:
-        print(f'    {line}')
-    print(f'time     {seconds:.0f} s')
-    print('result   ' + ('; '.join(wrong) or 'good'))
 
 
 def run(arguments: argparse.Namespace, selection: str, at_least: int
@@ -109,9 +71,7 @@ def run(arguments: argparse.Namespace, selection: str, at_least: int
             for name in BACKENDS}
         with distributed.Stack(
                 backends, volume_hosts=['storage'], data_path=False,
-                sections={'oslo_policy': {'enforce_scope': True,
-                                          'enforce_new_defaults': True}},
-                ) as running:
+                sections={'oslo_policy': POLICY}) as running:
             running.keep_folder = arguments.keep_logs
             make_type(running)
             folder = running.folder / 'tempest'
@@ -126,19 +86,16 @@ def run(arguments: argparse.Namespace, selection: str, at_least: int
             left = leftovers.leftovers(
                 lightos, running.cinder, running.admin.session(),
                 running.processes)
-            found = results.settle(tests, outcomes)
-            wrong = verdict(found, left, at_least)
-            show(found, left, wrong, seconds)
+            summary = report.Report(
+                arguments.driver, selection, seconds,
+                results.settle(tests, outcomes), left, at_least)
+            print('\n' + summary.text())
             if arguments.summary:
-                arguments.summary.write_text(json.dumps({
-                    'driver': arguments.driver, 'selection': selection,
-                    'seconds': round(seconds), 'passed': found.passed,
-                    'skipped': found.skipped, 'failed': found.failed,
-                    'left': left, 'wrong': wrong}, indent=2) + '\n')
-            if wrong or running.keep_folder:
+                arguments.summary.write_text(summary.json())
+            if summary.wrong() or running.keep_folder:
                 running.keep_folder = True
                 print(f'logs     {running.folder}')
-    return not wrong
+    return not summary.wrong()
 
 
 def main() -> int:

@@ -11,7 +11,7 @@
 # under the License.
 
 
-"""What is on a cluster that Cinder does not know of."""
+"""What a cluster holds and what Cinder's records say, side by side."""
 
 import typing
 
@@ -25,31 +25,54 @@ _PATIENCE = 60.0
 
 _SETTLED = ('available', 'in-use')
 
+# How an access list reads that lets nobody in.
+_CLOSED: tuple[list[str], ...] = (['ALLOW_NONE'], [])
 
-class _Records:
-    """The volumes and snapshots that Cinder has on record, of all users."""
+Items = typing.Sequence[typing.Mapping[str, typing.Any]]
 
-    def __init__(self, service: cinder.Cinder,
-                 admin: keystone_session.Session) -> None:
-        self.volumes = {}
-        self.snapshots = {}
-        for volume in _all(service, admin, 'volumes'):
-            name_id = volume.get('os-vol-mig-status-attr:name_id')
-            self.volumes[f'volume-{name_id or volume["id"]}'] = volume
-        for snapshot in _all(service, admin, 'snapshots'):
-            self.snapshots[f'snapshot-{snapshot["id"]}'] = snapshot
 
-    def unsettled(self) -> list[str]:
-        """Tell of what Cinder has not come to an end with."""
-        return [f'{name} is {item["status"]} in Cinder'
-                for items in (self.volumes, self.snapshots)
-                for name, item in items.items()
-                if item['status'] not in _SETTLED]
+def _volume_name(volume: typing.Mapping[str, typing.Any]) -> str:
+    name_id = volume.get('os-vol-mig-status-attr:name_id')
+    return f'volume-{name_id or volume["id"]}'
+
+
+def differences(volumes: Items, snapshots: Items,
+                held_volumes: Items, held_snapshots: Items) -> list[str]:
+    """Tell what is not as it should be when nobody does anything.
+
+    :param volumes: as Cinder's API shows them to an administrator.
+    :param snapshots: likewise.
+    :param held_volumes: as the cluster's API shows them.
+    :param held_snapshots: likewise.
+    """
+    found = []
+    records = {_volume_name(volume): volume for volume in volumes}
+    for held in held_volumes:
+        record = records.get(held['name'])
+        if record and not record['attachments']:
+            found += [f'{held["name"]} is attached to no host, and its '
+                      f'{field} is {", ".join(held[field]["values"])}'
+                      for field in ('acl', 'IPAcl')
+                      if held[field]['values'] not in _CLOSED]
+    for known, there in (
+            (records, held_volumes),
+            ({f'snapshot-{snapshot["id"]}': snapshot
+              for snapshot in snapshots}, held_snapshots)):
+        found += [f'{name} is {record["status"]} in Cinder'
+                  for name, record in known.items()
+                  if record['status'] not in _SETTLED]
+        found += [f'{held["name"]} is on the cluster, {held["state"]}, and '
+                  'not in Cinder' for held in there
+                  if held['name'] not in known]
+        names = {held['name'] for held in there}
+        found += [f'{name} is in Cinder, and not on the cluster'
+                  for name in known if name not in names]
+    return found
 
 
 def _all(service: cinder.Cinder, admin: keystone_session.Session, kind: str
          ) -> list[dict[str, typing.Any]]:
-    """Return all that there is of a kind, page by page."""
+    """Return all that Cinder has of a kind, page by page."""
     found: list[dict[str, typing.Any]] = []
     while True:
         after = {'marker': found[-1]['id']} if found else {}
@@ -58,31 +81,6 @@ def _all(service: cinder.Cinder, admin: keystone_session.Session, kind: str
         if not page:
             return found
         found += page
-
-
-def _look(lightos: typing.Any, service: cinder.Cinder,
-          admin: keystone_session.Session) -> list[str]:
-    records = _Records(service, admin)
-    found = records.unsettled()
-    for item in lightos.volumes():
-        record = records.volumes.get(item['name'])
-        if record is None:
-            found.append(f'{item["name"]} is on the cluster, '
-                         f'{item["state"]}, and not in Cinder')
-        elif not record['attachments']:
-            found += [
-                f'{item["name"]} is attached to no host and its {field} is '
-                f'{", ".join(item[field]["values"])}'
-                for field in ('acl', 'IPAcl')
-                if item[field]['values'] not in (['ALLOW_NONE'], [])]
-    found += [f'{item["name"]} is on the cluster, {item["state"]}, and not '
-              'in Cinder' for item in lightos.snapshots()
-              if item['name'] not in records.snapshots]
-    held = {item['name'] for item in lightos.volumes() + lightos.snapshots()}
-    found += [f'{name} is {item["status"]} in Cinder and not on the cluster'
-              for items in (records.volumes, records.snapshots)
-              for name, item in items.items() if name not in held]
-    return found
 
 
 def leftovers(lightos: typing.Any, service: cinder.Cinder,
@@ -94,16 +92,19 @@ def leftovers(lightos: typing.Any, service: cinder.Cinder,
 
     :param lightos: the emulated cluster.
     """
-    found = [['not looked yet']]
+    found: list[str] = []
 
-    def nothing() -> bool:
-        found[:] = [_look(lightos, service, admin)]
-        return not found[0]
+    def none() -> bool:
+        found[:] = differences(
+            _all(service, admin, 'volumes'),
+            _all(service, admin, 'snapshots'),
+            lightos.volumes(), lightos.snapshots())
+        return not found
 
     try:
-        process.wait_until(nothing, 'the cluster to settle', processes,
+        process.wait_until(none, 'the cluster to settle', processes,
                            _PATIENCE)
     except process.StackError:
-        for one in processes:
-            one.check()
-    return found[0]
+        for service_process in processes:
+            service_process.check()
+    return found

@@ -57,7 +57,7 @@ def read(record: typing.BinaryIO) -> dict[str, Outcome]:
     """Return what a subunit stream says of each test it names."""
     found: dict[str, Outcome] = {}
 
-    def take(test: dict[str, typing.Any]) -> None:
+    def take(test: typing.Any) -> None:
         details = test['details']
         reason = details.get('reason')
         texts = [reason] if reason else [
