@@ -36,18 +36,13 @@ from tests.tempest import leftovers
 from tests.tempest import report
 from tests.tempest import results
 from tests.tempest import runner
+from tests.tempest import selection
 
 BACKENDS = ('lightos-1', 'lightos-2')
 PROJECT = 'lightstack'
 VOLUME_TYPE = 'Gold'
 # The plug-in has tests of the roles as they are to be.
 POLICY = {'enforce_scope': True, 'enforce_new_defaults': True}
-
-#: The selections, and how many tests at least each has to run: fewer, and
-#: it is the selection or the configuration that has failed.
-WHOLE = (r'^(tempest\.api\.volume|cinder_tempest_plugin)\.', 300)
-SMOKE = (r'^(tempest\.api\.volume\..*\[.*\bsmoke\b'
-         r'|cinder_tempest_plugin\.(api|scenario)\.)', 15)
 
 
 def make_type(running: stack.Stack) -> None:
@@ -58,8 +53,13 @@ def make_type(running: stack.Stack) -> None:
         'lightos:project_name': PROJECT})
 
 
-def run(arguments: argparse.Namespace, selection: str, at_least: int
-        ) -> bool:
+def api_log(running: stack.Stack) -> str:
+    """Return all that cinder-api has said."""
+    return (running.cinder.folder / 'controller' / 'cinder-api.log'
+            ).read_text(errors='replace')
+
+
+def run(arguments: argparse.Namespace, chosen: selection.Selection) -> bool:
     """Start everything, run the tests, and tell whether all is well."""
     with emulator.EmulatorProcess(
             emulator.Settings(nodes=3, settle=0.1)) as lightos:
@@ -78,17 +78,20 @@ def run(arguments: argparse.Namespace, selection: str, at_least: int
             folder.mkdir()
             tempest = runner.Runner(folder, configuration.sections(
                 running.admin, folder, BACKENDS, VOLUME_TYPE))
-            tests = tempest.tests(selection)
+            tests, left_out = tempest.tests(chosen.regex)
+            print(f'{len(tests)} tests', file=sys.stderr)
             began = time.monotonic()
-            outcomes = tempest.run(selection, arguments.concurrency,
+            outcomes = tempest.run(tests, arguments.concurrency,
                                    running.check)
             seconds = time.monotonic() - began
+            released = leftovers.unmanaged(api_log(running))
             left = leftovers.leftovers(
                 lightos, running.cinder, running.admin.session(),
-                running.processes)
+                running.processes, released)
             summary = report.Report(
-                arguments.driver, selection, seconds,
-                results.settle(tests, outcomes), left, at_least)
+                arguments.driver, chosen.regex, seconds,
+                results.settle(tests, outcomes), left_out, left,
+                chosen.at_least)
             print('\n' + summary.text())
             if arguments.summary:
                 arguments.summary.write_text(summary.json())
@@ -124,12 +127,12 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.smoke and arguments.selection:
         parser.error('--smoke is a selection itself')
-    selection, at_least = SMOKE if arguments.smoke else WHOLE
+    chosen = selection.SMOKE if arguments.smoke else selection.WHOLE
     if arguments.selection:
-        selection, at_least = arguments.selection, 1
+        chosen = selection.Selection(arguments.selection)
     keep.end_on_signals()
     try:
-        return 0 if run(arguments, selection, at_least) else 1
+        return 0 if run(arguments, chosen) else 1
     except (process.StackError, runner.RunnerError) as error:
         print(error, file=sys.stderr)
         return 1

@@ -13,6 +13,7 @@
 
 """What a cluster holds and what Cinder's records say, side by side."""
 
+import re
 import typing
 
 from keystoneauth1 import session as keystone_session
@@ -28,6 +29,9 @@ _SETTLED = ('available', 'in-use')
 # How an access list reads that lets nobody in.
 _CLOSED: tuple[list[str], ...] = (['ALLOW_NONE'], [])
 
+_UNMANAGED = re.compile(
+    r'Unmanage (volume|snapshot) with id: ([0-9a-f-]{36})$', re.MULTILINE)
+
 Items = typing.Sequence[typing.Mapping[str, typing.Any]]
 
 
@@ -36,14 +40,24 @@ def _volume_name(volume: typing.Mapping[str, typing.Any]) -> str:
     return f'volume-{name_id or volume["id"]}'
 
 
-def differences(volumes: Items, snapshots: Items,
-                held_volumes: Items, held_snapshots: Items) -> list[str]:
+def unmanaged(log: str) -> set[str]:
+    """Return the names of what Cinder was told to know no longer.
+
+    :param log: of cinder-api.
+    """
+    return {'-'.join(match.groups()) for match in _UNMANAGED.finditer(log)}
+
+
+def differences(volumes: Items, snapshots: Items, held_volumes: Items,
+                held_snapshots: Items,
+                released: typing.Container[str] = ()) -> list[str]:
     """Tell what is not as it should be when nobody does anything.
 
     :param volumes: as Cinder's API shows them to an administrator.
     :param snapshots: likewise.
     :param held_volumes: as the cluster's API shows them.
     :param held_snapshots: likewise.
+    :param released: names of what Cinder was told to know no longer.
     """
     found = []
     records = {_volume_name(volume): volume for volume in volumes}
@@ -63,7 +77,8 @@ def differences(volumes: Items, snapshots: Items,
                   if record['status'] not in _SETTLED]
         found += [f'{held["name"]} is on the cluster, {held["state"]}, and '
                   'not in Cinder' for held in there
-                  if held['name'] not in known]
+                  if held['name'] not in known
+                  and held['name'] not in released]
         names = {held['name'] for held in there}
         found += [f'{name} is in Cinder, and not on the cluster'
                   for name in known if name not in names]
@@ -85,12 +100,14 @@ def _all(service: cinder.Cinder, admin: keystone_session.Session, kind: str
 
 def leftovers(lightos: typing.Any, service: cinder.Cinder,
               admin: keystone_session.Session,
-              processes: typing.Sequence[process.Process]) -> list[str]:
+              processes: typing.Sequence[process.Process],
+              released: typing.Container[str]) -> list[str]:
     """Tell of all that differs between a cluster and Cinder's records.
 
     What is still being deleted is given time to go.
 
     :param lightos: the emulated cluster.
+    :param released: names of what Cinder was told to know no longer.
     """
     found: list[str] = []
 
@@ -98,7 +115,7 @@ def leftovers(lightos: typing.Any, service: cinder.Cinder,
         found[:] = differences(
             _all(service, admin, 'volumes'),
             _all(service, admin, 'snapshots'),
-            lightos.volumes(), lightos.snapshots())
+            lightos.volumes(), lightos.snapshots(), released)
         return not found
 
     try:

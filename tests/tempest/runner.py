@@ -24,6 +24,7 @@ import typing
 from tests.stack import process
 from tests.stack import settings
 from tests.tempest import results
+from tests.tempest import selection
 
 _ROOT = pathlib.Path(__file__).parents[2]
 _DISCOVERY = pathlib.Path(__file__).parent / 'discovery'
@@ -53,23 +54,39 @@ class Runner:
         # Without an empty record it does not even list its tests.
         self._call(self._program('stestr'), 'init')
 
-    def tests(self, selection: str) -> list[str]:
-        """Return the tests that a regular expression selects."""
-        listed = self._call(
-            *self._tempest(selection), '--list-tests').decode()
-        # Each ends with its tags, its id at least.
-        return [line for line in listed.splitlines() if line.endswith(']')]
+    def tests(self, regex: str) -> tuple[list[str], dict[str, str]]:
+        """Return the tests that a regular expression selects.
 
-    def run(self, selection: str, concurrency: int,
+        And those of them that are left out, with the reasons.
+        """
+        listed = self._call(*self._tempest(), '--list-tests', '--regex',
+                            regex).decode()
+        tests = []
+        left_out = {}
+        for line in listed.splitlines():
+            name, tags, _ = line.partition('[')  # with its id at least
+            if name in selection.LEFT_OUT:
+                left_out[name] = selection.LEFT_OUT[name]
+            elif tags:
+                tests.append(line)
+        if not tests:
+            raise RunnerError(f'there is no such test: {regex}')
+        return tests, left_out
+
+    def run(self, tests: typing.Iterable[str], concurrency: int,
             watch: typing.Callable[[], None]) -> dict[str, results.Outcome]:
         """Run tests and return what became of them and of their classes.
 
         How it goes is shown on the terminal meanwhile.
 
+        :param tests: as they are listed.
         :param watch: is called again and again; what it raises ends the run.
         """
+        chosen = self.folder / 'tests'
+        chosen.write_text(''.join(f'{test}\n' for test in tests))
         run = subprocess.Popen(
-            [*self._tempest(selection), '--concurrency', str(concurrency)],
+            [*self._tempest(), '--concurrency', str(concurrency),
+             '--load-list', str(chosen)],
             cwd=self.folder, env=process.clean_environment(),
             stdin=subprocess.DEVNULL, stdout=sys.stderr)
         try:
@@ -89,9 +106,9 @@ class Runner:
                               'and has no test on record')
         return found
 
-    def _tempest(self, selection: str) -> list[str]:
+    def _tempest(self) -> list[str]:
         return [self._program('tempest'), 'run', '--config-file',
-                str(self._configuration), '--regex', selection]
+                str(self._configuration)]
 
     def _call(self, *command: str) -> bytes:
         done = subprocess.run(

@@ -46,9 +46,11 @@ def record(*events):
 
 class ReportTestCase(unittest.TestCase):
 
-    def report(self, *events, tests=(ONE,), left=(), at_least=1):
+    def report(self, *events, tests=(ONE,), left=(), left_out=None,
+               at_least=1):
         found = results.settle(tests, results.read(record(*events)))
-        return report.Report('a.Driver', '.', 61.4, found, left, at_least)
+        return report.Report('a.Driver', '.', 61.4, found, left_out or {},
+                             left, at_least)
 
     def test_all_have_passed(self):
         run = self.report((ONE, 'success', ''), (OTHER, 'success', ''),
@@ -58,7 +60,8 @@ class ReportTestCase(unittest.TestCase):
             'driver': 'a.Driver', 'selection': '.', 'seconds': 61,
             'passed': ['api.volume.OneTest.test_one',
                        'api.volume.OtherTest.test_one'],
-            'skipped': {}, 'failed': {}, 'left': [], 'wrong': [],
+            'skipped': {}, 'failed': {}, 'left out': {}, 'left over': [],
+            'wrong': [],
         }, json.loads(run.json()))
         self.assertIn('passed   2\n', run.text())
         self.assertTrue(run.text().endswith('result   good'))
@@ -133,6 +136,11 @@ class ReportTestCase(unittest.TestCase):
                          self.report((ONE, 'success', ''), at_least=2
                                      ).wrong())
 
+    def test_what_is_left_out_is_told(self):
+        run = self.report((ONE, 'success', ''), left_out={TWO: 'no Nova'})
+        self.assertEqual([], run.wrong())
+        self.assertIn(TWO + '\n        no Nova\n', run.text())
+
     def test_something_is_left(self):
         run = self.report((ONE, 'success', ''), left=['volume-1 is there'])
         self.assertEqual(['1 left over'], run.wrong())
@@ -165,6 +173,16 @@ class LeftoversTestCase(unittest.TestCase):
              'snapshot-d is on the cluster, Available, and not in Cinder'],
             leftovers.differences([], [], [self.held()],
                                   [self.held('snapshot-d')]))
+
+    def test_what_cinder_was_told_to_know_no_longer(self):
+        number = '2d681c2b-1b7a-4121-8252-8cfc65118f3b'
+        released = leftovers.unmanaged(
+            'INFO req-1 Unmanage volume with id: %s\n'
+            'INFO req-2 Unmanage snapshot with id: %s\nmore' % (
+                number, number))
+        self.assertEqual({'volume-' + number, 'snapshot-' + number}, released)
+        self.assertEqual([], leftovers.differences(
+            [], [], [self.held('volume-' + number)], [], released))
 
     def test_in_cinder_alone(self):
         self.assertEqual(

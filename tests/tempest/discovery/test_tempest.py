@@ -32,6 +32,7 @@ def load_tests(loader: unittest.TestLoader, tests: unittest.TestSuite,
     # classes look for it always.
     clients.Manager.image_client_v2 = None
     found = test_discover.load_tests(loader, tests, pattern)
+    test: typing.Any
     for test in testtools.iterate_tests(found):
         # A network for the servers of some tests, without Neutron a reason
         # to skip all. There are no servers.
