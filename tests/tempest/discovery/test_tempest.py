@@ -20,6 +20,7 @@ them need. With that out of the way it runs the others, and skips those few.
 import typing
 import unittest
 
+from tempest.api.volume import base
 from tempest import clients
 from tempest.test_discover import test_discover
 import testtools
@@ -29,8 +30,9 @@ def load_tests(loader: unittest.TestLoader, tests: unittest.TestSuite,
                pattern: str | None) -> typing.Any:
     """Return tempest's tests and those of its plug-ins, as it finds them."""
     # There is a client of Glance only where there is a Glance, but three
-    # classes look for it always.
+    # classes look for it always, under two names.
     clients.Manager.image_client_v2 = None
+    base.BaseVolumeTest.images_client = None
     found = test_discover.load_tests(loader, tests, pattern)
     test: typing.Any
     for test in testtools.iterate_tests(found):
