@@ -29,6 +29,7 @@ import sqlalchemy
 
 from tests.stack import cinder
 from tests.stack import identity
+from tests.stack import keystone
 from tests.stack import process
 from tests.stack import servers
 from tests.stack import settings
@@ -49,68 +50,100 @@ def _script(name: str) -> str:
     return str(pathlib.Path(sysconfig.get_path('scripts')) / name)
 
 
-class Cinder(cinder.Cinder):
-    """The block storage service, each program in a process of its own.
+def _subfolder(folder: pathlib.Path, name: str) -> pathlib.Path:
+    made = folder / name
+    made.mkdir(mode=0o700)
+    return made
 
-    :param volume_hosts: the names of the hosts that run cinder-volume.
-    :param cluster: the name of the Cinder cluster that these are; none if
-        it is empty, and each has volumes of its own.
-    :param mode: eventlet or threading.
+
+class Servers:
+    """What the services share: broker, locks, database.
+
+    :param folder: an existing folder for everything that they write.
     """
 
-    def __init__(self, folder: pathlib.Path, port: int,
-                 backends: settings.Sections,
-                 defaults: settings.Options | None = None,
-                 volume_hosts: typing.Sequence[str] = (),
-                 cluster: str = CLUSTER,
-                 mode: str = 'eventlet') -> None:
-        super().__init__(folder, port, backends, defaults)
-        self._volume_hosts = volume_hosts
-        self._mode = mode
-        self._environment = {_MODE_VARIABLE: _MODES[mode]}
-        self._of_all = {'cluster': cluster} if cluster else {}
-        ports = stack.free_ports(5)
-        self._broker = servers.RabbitMQ(self._subfolder('rabbitmq'),
-                                        ports[0], ports[3:])
-        self._locks = servers.Redis(self._subfolder('redis'), ports[1])
-        self._database = servers.MariaDB(self._subfolder('mariadb'),
-                                         ports[2])
-        self.servers = (self._broker, self._locks, self._database)
+    #: The services that have a database.
+    databases = ('keystone', 'cinder')
+
+    def __init__(self, folder: pathlib.Path) -> None:
         # The users that these run as must come through to their folders.
-        for path in (self.folder, self.folder.parent):
+        for path in (folder, folder.parent):
             path.chmod(0o711)
+        ports = stack.free_ports(5)
+        self.broker = servers.RabbitMQ(_subfolder(folder, 'rabbitmq'),
+                                       ports[0], ports[3:])
+        self.locks = servers.Redis(_subfolder(folder, 'redis'), ports[1])
+        self.database = servers.MariaDB(_subfolder(folder, 'mariadb'),
+                                        ports[2], self.databases)
 
-    def sections(self, user: identity.Identity) -> settings.Sections:
-        """Return what the configurations of all services have in common."""
-        found = dict(super().sections(user))
-        found['DEFAULT'] = {**found['DEFAULT'],
-                            'transport_url': self._broker.url}
-        # What is on its way when the broker dies shall arrive nevertheless.
-        found['oslo_messaging_rabbit'] = {'amqp_durable_queues': True}
-        found['database'] = {'connection': self._database.url('cinder')}
-        found['coordination'] = {'backend_url': self._locks.url}
-        return found
-
-    def start(self, user: identity.Identity, launch: process.Launch
-              ) -> None:
-        """Start the servers and, when they answer, start to start Cinder."""
+    def start(self, launch: process.Launch) -> None:
+        """Start them and wait until they answer."""
         started: list[process.Process] = []
 
         def looked_after(service: process.Process) -> process.Process:
             started.append(service)
             return launch(service)
 
-        for server in self.servers:
+        self.all = (self.broker, self.locks, self.database)
+        for server in self.all:
             server.start(looked_after)
-        for server in self.servers:
+        for server in self.all:
             process.wait_until(server.answers, server.package, started, 60.0)
+
+
+class Cinder(cinder.Cinder):
+    """The block storage service, each program in a process of its own.
+
+    :param shared: the servers, which answer already when it is started.
+    :param volume_hosts: the names of the hosts that run cinder-volume.
+    :param cluster: the name of the Cinder cluster that these are; none if
+        it is empty, and each has volumes of its own.
+    :param mode: eventlet or threading.
+    :param data_path: whether these copy data from volume to volume.
+    :param more: other sections of the configuration.
+    """
+
+    def __init__(self, folder: pathlib.Path, port: int,
+                 backends: settings.Sections, shared: Servers,
+                 defaults: settings.Options | None = None,
+                 volume_hosts: typing.Sequence[str] = (),
+                 cluster: str = CLUSTER, mode: str = 'eventlet',
+                 data_path: bool = True,
+                 more: settings.Sections | None = None) -> None:
+        super().__init__(folder, port, backends, defaults, data_path, more)
+        self._shared = shared
+        self._volume_hosts = volume_hosts
+        self._of_all = {'cluster': cluster} if cluster else {}
+        self._environment = {_MODE_VARIABLE: _MODES[mode]}
+        self._api_program = [_script('cinder-api')] if (
+            mode == 'eventlet') else [sys.executable, str(_THREADING_API)]
+        self._volume_program = [_script('cinder-volume')] if data_path else [
+            sys.executable, str(process.SERVICES / 'run_volume.py')]
+
+    def sections(self, user: identity.Identity) -> settings.Sections:
+        """Return what the configurations of all services have in common."""
+        found = dict(super().sections(user))
+        found['DEFAULT'] = {**found['DEFAULT'],
+                            'transport_url': self._shared.broker.url}
+        # What is on its way when the broker dies shall arrive nevertheless.
+        found['oslo_messaging_rabbit'] = {'amqp_durable_queues': True}
+        found['database'] = {
+            'connection': self._shared.database.url('cinder')}
+        found['coordination'] = {'backend_url': self._shared.locks.url}
+        return found
+
+    def start(self, user: identity.Identity, launch: process.Launch
+              ) -> None:
+        """Make its tables and start to start it."""
         common = self._configure('controller', user)
         self._create_tables(common)
-        for name in ('cinder-api', 'cinder-scheduler'):
-            launch(self._service(name, name, common))
+        for name, program in (
+                ('cinder-api', self._api_program),
+                ('cinder-scheduler', [_script('cinder-scheduler')])):
+            launch(self._service(name, program, common))
         for host in self._volume_hosts:
             launch(self._service(
-                host, 'cinder-volume',
+                host, self._volume_program,
                 self._configure(host, user, **self._of_all)))
 
     def missing(self, admin: keystone_session.Session) -> list[str]:
@@ -138,7 +171,8 @@ class Cinder(cinder.Cinder):
         Of those that have one: Cinder's API does not tell.
         """
         engine = sqlalchemy.create_engine(
-            self._database.url('cinder'), poolclass=sqlalchemy.pool.NullPool)
+            self._shared.database.url('cinder'),
+            poolclass=sqlalchemy.pool.NullPool)
         with engine.connect() as connection:
             found = connection.execute(sqlalchemy.text(
                 'SELECT connector FROM volume_attachment WHERE volume_id = '
@@ -154,18 +188,13 @@ class Cinder(cinder.Cinder):
                 else service['binary']: service
                 for service in answer['services']}
 
-    def _subfolder(self, name: str) -> pathlib.Path:
-        folder = self.folder / name
-        folder.mkdir(mode=0o700)
-        return folder
-
     def _configure(self, host: str, user: identity.Identity,
                    **options: str) -> pathlib.Path:
         """Write the configuration of a host, with a folder of its own.
 
         Nothing is shared with another host through files, locks least.
         """
-        folder = self._subfolder(host)
+        folder = _subfolder(self.folder, host)
         (folder / 'state').mkdir()
         sections = dict(self.sections(user))
         sections['DEFAULT'] = {**sections['DEFAULT'], 'host': host,
@@ -183,14 +212,11 @@ class Cinder(cinder.Cinder):
             raise process.StackError(
                 f'cinder-manage db sync: {done.stdout}{done.stderr}')
 
-    def _service(self, name: str, program: str, configuration: pathlib.Path
-                 ) -> process.Process:
-        command = [_script(program)]
-        if (program, self._mode) == ('cinder-api', 'threading'):
-            command = [sys.executable, str(_THREADING_API)]
+    def _service(self, name: str, program: typing.Sequence[str],
+                 configuration: pathlib.Path) -> process.Process:
         return process.Process(
             name, 'run_command.py',
-            ['', *command, '--config-file', str(configuration)],
+            ['', *program, '--config-file', str(configuration)],
             configuration.parent, self._environment)
 
 
@@ -214,13 +240,17 @@ class Stack(stack.Stack):
                  cluster: str = CLUSTER,
                  mode: str = 'eventlet',
                  defaults: settings.Options | None = None,
+                 sections: settings.Sections | None = None,
+                 data_path: bool = True,
                  timeout: float = 120.0,
                  progress: typing.TextIO | None = None) -> None:
-        super().__init__(backends, defaults=defaults, timeout=timeout,
+        super().__init__(backends, defaults=defaults, sections=sections,
+                         data_path=data_path, timeout=timeout,
                          progress=progress)
         self._volume_hosts = volume_hosts
         self._cluster = cluster
         self._mode = mode
+        self._servers: Servers
         self._killed: dict[str, process.Process] = {}
 
     def pids(self, name: str) -> list[int]:
@@ -242,7 +272,7 @@ class Stack(stack.Stack):
         It is as before: its port, its folder and what it kept there.
         """
         ready = {server.name: server.answers
-                 for server in self.cinder.servers}
+                 for server in self._servers.all}
         admin = self.admin.session()
         if name == 'cinder-api':
             ready[name] = lambda: not self.cinder.missing(admin)
@@ -259,6 +289,16 @@ class Stack(stack.Stack):
                   if service.name == name)
         return found
 
+    def _start_servers(self) -> None:
+        self._servers = Servers(self._subfolder('servers'))
+        self._servers.start(self._look_after)
+
+    def _make_keystone(self, folder: pathlib.Path, port: int
+                       ) -> keystone.Keystone:
+        return keystone.Keystone(folder, port,
+                                 self._servers.database.url('keystone'))
+
     def _make_cinder(self, folder: pathlib.Path, port: int) -> Cinder:
-        return Cinder(folder, port, self._backends, self._defaults,
-                      self._volume_hosts, self._cluster, self._mode)
+        return Cinder(folder, port, self._backends, self._servers,
+                      self._defaults, self._volume_hosts, self._cluster,
+                      self._mode, self._data_path, self._sections)

@@ -30,11 +30,14 @@ class Keystone:
 
     :param folder: an existing folder for everything it writes.
     :param port: where it listens.
+    :param database: where its tables are, a file in the folder if left out.
     """
 
-    def __init__(self, folder: pathlib.Path, port: int) -> None:
+    def __init__(self, folder: pathlib.Path, port: int,
+                 database: str = '') -> None:
         self.folder = folder
         self.port = port
+        self.database = database or f'sqlite:///{folder}/keystone.db'
         self.url = f'http://{HOST}:{port}/v3'
         self.admin = identity.Identity(self.url, 'admin', 'admin',
                                        secrets.token_urlsafe(12))
@@ -44,8 +47,7 @@ class Keystone:
         """Start to start; it answers later."""
         path = settings.write(self.folder / 'keystone.conf', {
             'DEFAULT': {'public_endpoint': self.url.removesuffix('/v3')},
-            'database': {
-                'connection': f'sqlite:///{self.folder}/keystone.db'},
+            'database': {'connection': self.database},
             'fernet_tokens': {'key_repository': self.folder / 'fernet'},
             'fernet_receipts': {'key_repository': self.folder / 'receipts'},
             'credential': {'key_repository': self.folder / 'credential'},

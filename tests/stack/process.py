@@ -22,7 +22,8 @@ import sys
 import time
 import typing
 
-_SERVICES = pathlib.Path(__file__).parent / 'services'
+#: Where the programs are that Process starts.
+SERVICES = pathlib.Path(__file__).parent / 'services'
 _ROOT = pathlib.Path(__file__).parents[2]
 
 # What a caller may have set for its own purposes and what would lead the
@@ -77,7 +78,7 @@ class Process:
                  environment: typing.Mapping[str, str] | None = None) -> None:
         self.name = name
         self.log = folder / f'{name}.log'
-        self._command = [sys.executable, str(_SERVICES / program),
+        self._command = [sys.executable, str(SERVICES / program),
                          *arguments]
         self._environment = clean_environment() | dict(environment or {}) | {
             'PYTHONPATH': _python_path(), 'PYTHONUNBUFFERED': '1',

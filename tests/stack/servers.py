@@ -110,20 +110,28 @@ class Server:
 
 
 class MariaDB(Server):
-    """The database, with one user, who has one database."""
+    """The database.
+
+    :param names: of the databases and of the users, each of whom has one.
+    """
 
     package = 'mariadb-server'
     name = 'mariadbd'
     account = 'mysql'
     answer = b'MariaDB'  # It speaks first, and tells its version.
 
+    def __init__(self, folder: pathlib.Path, port: int,
+                 names: typing.Sequence[str]) -> None:
+        super().__init__(folder, port)
+        self._names = names
+
     def url(self, name: str) -> str:
-        """Return where SQLAlchemy finds a database of that user."""
+        """Return where SQLAlchemy finds the database of that user."""
         return (f'mysql+pymysql://{name}:{self.password}@{HOST}:{self.port}'
                 f'/{name}?charset=utf8mb4')
 
-    def start(self, launch: process.Launch, name: str = 'cinder') -> None:
-        """Create its files and the database, and start to start."""
+    def start(self, launch: process.Launch) -> None:
+        """Create its files and the databases, and start to start."""
         data = self.give(self._data_folder())
         installed = subprocess.run(
             [self.program('mariadb-install-db'), '--no-defaults',
@@ -134,12 +142,13 @@ class MariaDB(Server):
         if installed.returncode:
             raise process.StackError(
                 f'mariadb-install-db: {installed.stdout}{installed.stderr}')
-        first = self.write('first.sql', (
+        first = self.write('first.sql', ''.join(
             f'CREATE DATABASE IF NOT EXISTS {name} '
             'CHARACTER SET utf8mb4;\n'
             f"CREATE USER IF NOT EXISTS {name}@'{HOST}' "
             f"IDENTIFIED BY '{self.password}';\n"
-            f"GRANT ALL ON {name}.* TO {name}@'{HOST}';\n"))
+            f"GRANT ALL ON {name}.* TO {name}@'{HOST}';\n"
+            for name in self._names))
         launch(self.command(
             self.program(self.name), '--no-defaults', f'--datadir={data}',
             f'--tmpdir={data}', f'--bind-address={HOST}',

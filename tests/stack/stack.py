@@ -124,9 +124,10 @@ class Stack:
         began = time.monotonic()
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix='lightos-stack-'))
         self._end.callback(self._remove_folder)
+        self._start_servers()
         ports = free_ports(2)
-        self.keystone = keystone.Keystone(self._subfolder('keystone'),
-                                          ports[0])
+        self.keystone = self._make_keystone(self._subfolder('keystone'),
+                                            ports[0])
         self.cinder = self._make_cinder(self._subfolder('cinder'), ports[1])
         # Both at once: each spends seconds on imports and on its tables,
         # and Cinder wants Keystone only with the first request.
@@ -145,6 +146,13 @@ class Stack:
         session = self.admin.session()
         self._wait('Cinder', lambda: not self.cinder.missing(session))
         self._say(f'ready after {time.monotonic() - began:.1f} s')
+
+    def _start_servers(self) -> None:
+        """Start what the services need; these need nothing."""
+
+    def _make_keystone(self, folder: pathlib.Path, port: int
+                       ) -> keystone.Keystone:
+        return keystone.Keystone(folder, port)
 
     def _make_cinder(self, folder: pathlib.Path, port: int) -> cinder.Cinder:
         return cinder.Cinder(folder, port, self._backends, self._defaults,
