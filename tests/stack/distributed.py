@@ -43,22 +43,25 @@ class Cinder(cinder.Cinder):
     """The block storage service, each program in a process of its own.
 
     :param volume_hosts: the names of the hosts that run cinder-volume.
+    :param cluster: the name of the Cinder cluster that these are; none if
+        it is empty, and each has volumes of its own.
     """
 
     def __init__(self, folder: pathlib.Path, port: int,
                  backends: settings.Sections,
                  defaults: settings.Options | None = None,
-                 volume_hosts: typing.Sequence[str] = ()) -> None:
+                 volume_hosts: typing.Sequence[str] = (),
+                 cluster: str = CLUSTER) -> None:
         super().__init__(folder, port, backends, defaults)
-        #: The volume services that live, by their hosts.
-        self.volume_services: dict[str, process.Process] = {}
         self._volume_hosts = volume_hosts
+        self._of_all = {'cluster': cluster} if cluster else {}
         ports = stack.free_ports(5)
         self._broker = servers.RabbitMQ(self._subfolder('rabbitmq'),
                                         ports[0], ports[3:])
         self._locks = servers.Redis(self._subfolder('redis'), ports[1])
         self._database = servers.MariaDB(self._subfolder('mariadb'),
                                          ports[2])
+        self.servers = (self._broker, self._locks, self._database)
         # The users that these run as must come through to their folders.
         for path in (self.folder, self.folder.parent):
             path.chmod(0o711)
@@ -81,32 +84,45 @@ class Cinder(cinder.Cinder):
             started.append(service)
             return launch(service)
 
-        for server in (self._broker, self._locks, self._database):
+        for server in self.servers:
             server.start(looked_after)
-        for server in (self._broker, self._locks, self._database):
+        for server in self.servers:
             process.wait_until(server.answers, server.package, started, 60.0)
         common = self._configure('controller', user)
         self._create_tables(common)
         for name in ('cinder-api', 'cinder-scheduler'):
             launch(self._service(name, name, common))
         for host in self._volume_hosts:
-            self.volume_services[host] = launch(self._service(
+            launch(self._service(
                 host, 'cinder-volume',
-                self._configure(host, user, cluster=CLUSTER)))
+                self._configure(host, user, **self._of_all)))
 
     def missing(self, admin: keystone_session.Session) -> list[str]:
         """Return what is not there yet, volume services included."""
         return super().missing(admin) or [
-            host for host in self.volume_services
+            host for host in self._volume_hosts
             if host not in self.alive(admin)]
 
     def alive(self, admin: keystone_session.Session) -> set[str]:
         """Return the hosts whose volume services Cinder holds for alive."""
-        answer = admin.get(f'{self.url}/os-services',
-                           params={'binary': 'cinder-volume'})
+        return {name for name, service in self._services(admin).items()
+                if service['binary'] == 'cinder-volume'
+                and service['state'] == 'up'}
+
+    def heard(self, admin: keystone_session.Session, name: str) -> str:
+        """Return when Cinder last heard of a service of its own.
+
+        :param name: of a host that runs cinder-volume, or cinder-scheduler.
+        """
+        return self._services(admin)[name]['updated_at']
+
+    def _services(self, admin: keystone_session.Session
+                  ) -> dict[str, dict[str, str]]:
+        answer = admin.get(f'{self.url}/os-services').json()
         return {service['host'].partition('@')[0]
-                for service in answer.json()['services']
-                if service['state'] == 'up'}
+                if service['binary'] == 'cinder-volume'
+                else service['binary']: service
+                for service in answer['services']}
 
     def _subfolder(self, name: str) -> pathlib.Path:
         folder = self.folder / name
@@ -149,26 +165,64 @@ class Cinder(cinder.Cinder):
 class Stack(stack.Stack):
     """Keystone and a distributed Cinder, as a context manager.
 
+    Its services, by name: cinder-api, cinder-scheduler, each cinder-volume
+    by its host, rabbitmq-server, mariadbd and redis-server.
+
     :param volume_hosts: the names of the hosts that run cinder-volume.
+    :param cluster: the name of the Cinder cluster that these are; none if
+        it is empty, and each has volumes of its own.
     """
 
     cinder: Cinder
 
     def __init__(self, backends: settings.Sections, *,
                  volume_hosts: typing.Sequence[str],
+                 cluster: str = CLUSTER,
                  defaults: settings.Options | None = None,
                  timeout: float = 120.0,
                  progress: typing.TextIO | None = None) -> None:
         super().__init__(backends, defaults=defaults, timeout=timeout,
                          progress=progress)
         self._volume_hosts = volume_hosts
+        self._cluster = cluster
+        self._killed: dict[str, process.Process] = {}
 
-    def kill(self, host: str) -> None:
-        """End the volume service of a host without any notice."""
-        service = self.cinder.volume_services.pop(host)
+    def pids(self, name: str) -> list[int]:
+        """Return the ids of a service's processes, parents first.
+
+        Ours, which looks after it, is not among them.
+        """
+        return self._living(name).pids()[1:]
+
+    def kill(self, name: str) -> None:
+        """End a service without any notice."""
+        service = self._killed[name] = self._living(name)
         self.processes.remove(service)
         service.end()
 
+    def start(self, name: str) -> None:
+        """Start a service again that was killed, and wait for it.
+
+        It is as before: its port, its folder and what it kept there.
+        """
+        ready = {server.name: server.answers
+                 for server in self.cinder.servers}
+        admin = self.admin.session()
+        if name == 'cinder-api':
+            ready[name] = lambda: not self.cinder.missing(admin)
+        elif name not in ready:
+            before = self.cinder.heard(admin, name)
+            ready[name] = lambda: self.cinder.heard(admin, name) != before
+        service = self._killed.pop(name)
+        service.start()
+        self.processes.append(service)
+        self._wait(name, ready[name])
+
+    def _living(self, name: str) -> process.Process:
+        found, = (service for service in self.processes
+                  if service.name == name)
+        return found
+
     def _make_cinder(self, folder: pathlib.Path, port: int) -> Cinder:
         return Cinder(folder, port, self._backends, self._defaults,
-                      self._volume_hosts)
+                      self._volume_hosts, self._cluster)

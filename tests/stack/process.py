@@ -13,6 +13,7 @@
 
 """A service of the stack as a process with a log of its own."""
 
+import contextlib
 import importlib.metadata
 import os
 import pathlib
@@ -76,17 +77,35 @@ class Process:
                  environment: typing.Mapping[str, str] | None = None) -> None:
         self.name = name
         self.log = folder / f'{name}.log'
-        variables = clean_environment() | dict(environment or {})
-        variables['PYTHONPATH'] = _python_path()
-        variables['PYTHONUNBUFFERED'] = '1'
-        variables['PYTHONWARNINGS'] = 'ignore'
-        with self.log.open('wb') as log:
+        self._command = [sys.executable, str(_SERVICES / program),
+                         *arguments]
+        self._environment = clean_environment() | dict(environment or {}) | {
+            'PYTHONPATH': _python_path(), 'PYTHONUNBUFFERED': '1',
+            'PYTHONWARNINGS': 'ignore'}
+        self.start()
+
+    def start(self) -> None:
+        """Start it, or after its end start it again; the log goes on."""
+        with self.log.open('ab') as log:
             # A session of its own: Ctrl-C is for the parent, which then ends
             # its services in order. The pipe is the lifeline.
             self._process = subprocess.Popen(
-                [sys.executable, str(_SERVICES / program), *arguments],
-                stdin=subprocess.PIPE, stdout=log, stderr=log,
-                cwd=folder, env=variables, start_new_session=True)
+                self._command, stdin=subprocess.PIPE, stdout=log, stderr=log,
+                cwd=self.log.parent, env=self._environment,
+                start_new_session=True)
+
+    def pids(self) -> list[int]:
+        """Return the ids of its processes, parents before children.
+
+        The first one is ours, which looks after those of others' programs.
+        """
+        found = [self._process.pid]
+        for pid in found:
+            tasks = pathlib.Path(f'/proc/{pid}/task')
+            with contextlib.suppress(OSError):  # It has just ended.
+                for task in tasks.iterdir():
+                    found += map(int, (task / 'children').read_text().split())
+        return found
 
     def check(self) -> None:
         """Raise if the process has ended."""

@@ -50,9 +50,10 @@ class Server:
     :param port: where it listens.
     """
 
-    #: The Debian package that brings it, and the user who shall run it if
-    #: this is root.
+    #: The Debian package that brings it, its process, and the user who
+    #: shall run it if this is root.
     package = ''
+    name = ''
     account = ''
     #: What to say to it and what it answers, as soon as it is ready.
     greeting = b''
@@ -112,6 +113,7 @@ class MariaDB(Server):
     """The database, with one user, who has one database."""
 
     package = 'mariadb-server'
+    name = 'mariadbd'
     account = 'mysql'
     answer = b'MariaDB'  # It speaks first, and tells its version.
 
@@ -133,16 +135,19 @@ class MariaDB(Server):
             raise process.StackError(
                 f'mariadb-install-db: {installed.stdout}{installed.stderr}')
         first = self.write('first.sql', (
-            f'CREATE DATABASE {name} CHARACTER SET utf8mb4;\n'
-            f"CREATE USER {name}@'{HOST}' "
+            f'CREATE DATABASE IF NOT EXISTS {name} '
+            'CHARACTER SET utf8mb4;\n'
+            f"CREATE USER IF NOT EXISTS {name}@'{HOST}' "
             f"IDENTIFIED BY '{self.password}';\n"
             f"GRANT ALL ON {name}.* TO {name}@'{HOST}';\n"))
         launch(self.command(
-            self.program('mariadbd'), '--no-defaults', f'--datadir={data}',
+            self.program(self.name), '--no-defaults', f'--datadir={data}',
             f'--tmpdir={data}', f'--bind-address={HOST}',
             f'--port={self.port}',
             f'--socket={self.folder}/socket', '--skip-name-resolve',
-            f'--init-file={first}', '--innodb-flush-log-at-trx-commit=0'))
+            f'--init-file={first}',
+            # What is committed shall survive its process, not the machine.
+            '--innodb-flush-log-at-trx-commit=2'))
 
     def _data_folder(self) -> pathlib.Path:
         path = self.folder / 'data'
@@ -154,6 +159,7 @@ class Redis(Server):
     """The keeper of locks."""
 
     package = 'redis-server'
+    name = 'redis-server'
     account = 'redis'
     greeting = b'PING\r\n'
     answer = b'-NOAUTH'
@@ -170,7 +176,7 @@ class Redis(Server):
             f'bind {HOST}\nport {self.port}\n'
             f'requirepass {self.password}\n'
             f'dir {self.folder}\nsave ""\nappendonly no\n'))
-        launch(self.command(self.program('redis-server'),
+        launch(self.command(self.program(self.name),
                             str(configuration)))
 
 
@@ -181,6 +187,7 @@ class RabbitMQ(Server):
     """
 
     package = 'rabbitmq-server'
+    name = 'rabbitmq-server'
     account = 'rabbitmq'
     greeting = b'AMQP\x00\x00\x09\x01'
     answer = b'capabilities'
@@ -205,7 +212,7 @@ class RabbitMQ(Server):
             'default_user = cinder\n'
             f'default_pass = {self.password}\n'))
         launch(self.command(
-            self.program('rabbitmq-server'),
+            self.program(self.name),
             ERL_EPMD_PORT=self._mapper_port,
             RABBITMQ_DIST_PORT=self._erlang_port,
             RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=(
