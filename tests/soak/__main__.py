@@ -22,7 +22,6 @@ all the time. RabbitMQ, MariaDB and Redis must be installed.
 import argparse
 import collections
 import concurrent.futures
-import itertools
 import pathlib
 import sys
 import tempfile
@@ -53,6 +52,17 @@ _POOL = 32
 
 #: MiB that a cinder-volume service may grow by once it is warm.
 _MEMORY = 48.0
+
+#: Options of Cinder.
+_DEFAULTS = {
+    # A service that died is to be missed soon, and so is its answer.
+    'report_interval': 2, 'service_down_time': 8, 'rpc_response_timeout': 45,
+    'quota_volumes': -1, 'quota_snapshots': -1, 'quota_gigabytes': -1,
+    'default_log_levels': ['cinder.compute.nova=CRITICAL',
+                           'sqlalchemy=WARNING', 'urllib3=WARNING',
+                           'keystoneauth=WARNING', 'stevedore=WARNING',
+                           'lightos_cinder=DEBUG'],
+}
 
 _LOOK_INTERVAL = 1.0
 _SAMPLE_INTERVAL = 2.0
@@ -186,16 +196,22 @@ class Soak:
               f'{sum(self._figures.told.values())} errors told', flush=True)
 
     def _remove_all(self, users: typing.Sequence[lifecycle.User]) -> None:
-        """Delete all that is left, as its users."""
-        for what, manager in (
+        """Delete all that is left, as its users: snapshots first."""
+        for remove, manager in (
                 (lifecycle.User.delete_snapshot,
                  self._cinder.volume_snapshots),
                 (lifecycle.User.remove, self._cinder.volumes)):
+            left = [item.id for item in manager.list()]
+
+            def work(number: int) -> None:
+                for key in left[number::len(users)]:
+                    try:
+                        remove(users[number], key)
+                    except lifecycle.GivenUp as error:
+                        print(f'at the end: {error}', flush=True)
+
             with concurrent.futures.ThreadPoolExecutor(len(users)) as pool:
-                for user, item in zip(itertools.cycle(users),
-                                      manager.list()):
-                    # One user's sessions are used by two threads then.
-                    pool.submit(what, user, item.id).result()
+                list(pool.map(work, range(len(users))))
 
     # What is told at the end
 
@@ -270,15 +286,8 @@ def _run(options: argparse.Namespace, folder: pathlib.Path) -> int:
             # Short enough for users to be told of some failures.
             lightos_operation_timeout=20)
         stack = distributed.Stack(
-                {PROJECT: section}, volume_hosts=SERVICES, defaults={
-                    'report_interval': 2, 'service_down_time': 8,
-                    'rpc_response_timeout': 45, 'quota_volumes': -1,
-                    'quota_snapshots': -1, 'quota_gigabytes': -1,
-                    'default_log_levels': [
-                        'cinder.compute.nova=CRITICAL', 'sqlalchemy=WARNING',
-                        'urllib3=WARNING', 'keystoneauth=WARNING',
-                        'stevedore=WARNING', 'lightos_cinder=DEBUG']},
-                progress=sys.stdout)
+            {PROJECT: section}, volume_hosts=SERVICES, defaults=_DEFAULTS,
+            progress=sys.stdout)
         with stack:
             soak = Soak(options, cluster, stack, token)
             soak.run()
