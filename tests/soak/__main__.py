@@ -181,6 +181,8 @@ class Soak:
 
     def _sample(self) -> None:
         for service in SERVICES:
+            if service == SERVICES[1] and self._killed.lasts:
+                continue
             try:
                 pids = self._stack.pids(service)
             except ValueError:  # It is killed.
@@ -237,8 +239,8 @@ class Soak:
               'by an administrator: ' + (', '.join(
                   f'{what} ({times})' for what, times
                   in counted.administered.items()) or 'nothing'))
-        for name, words in counted.words.items():
-            print(f'  {name}, for one: {words[:300]}')
+        for words in counted.words:
+            print(f'  {words}')
         complaints = collections.Counter(
             one['reason'] for one in self._cluster.complaints())
         print(f'complaints of the cluster: {dict(complaints) or "none"}; '

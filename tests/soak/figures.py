@@ -15,12 +15,16 @@
 import collections
 import statistics
 import threading
+import time
 import typing
 
 from tests.soak import gauges
 
 #: What must not happen even once.
 KINDS = ('lost', 'orphaned', 'stuck', 'unauthorised')
+
+#: Errors of one operation that are quoted, and their characters.
+_QUOTED, _LENGTH = 8, 200
 
 
 class Figures:
@@ -33,8 +37,8 @@ class Figures:
         self.told: collections.Counter[str] = collections.Counter()
         self.repeated: collections.Counter[str] = collections.Counter()
         self.administered: collections.Counter[str] = collections.Counter()
-        #: Some of the errors, word by word.
-        self.words: dict[str, str] = {}
+        #: Some of the errors of each operation, word by word.
+        self.words: list[str] = []
         self._seconds: dict[str, list[float]] = collections.defaultdict(list)
         self._violations: dict[str, dict[str, None]] = {
             kind: {} for kind in KINDS}
@@ -60,7 +64,9 @@ class Figures:
         """A user was told that an operation failed."""
         with self._lock:
             self.told[operation] += 1
-            self.words.setdefault(operation, words)
+            if self.told[operation] <= _QUOTED:
+                self.words.append(f'{time.strftime("%H:%M:%S")} {operation}: '
+                                  f'{words[:_LENGTH]}')
 
     def again(self, operation: str) -> None:
         """A user does it once more."""

@@ -30,6 +30,11 @@ class Outage:
         """It works again."""
         self._ended = time.monotonic()
 
+    @property
+    def lasts(self) -> bool:
+        """Whether it is not there now."""
+        return self._began is not None and self._ended is None
+
     def excuses(self, began: float) -> bool:
         """Whether what began then may have been cut off."""
         return self._began is not None and (
