@@ -12,8 +12,12 @@
 
 """The soak would notice what it is there to notice."""
 
+import http.client
 import os
+import pathlib
 import socket
+import ssl
+import tempfile
 import typing
 import unittest
 
@@ -22,6 +26,7 @@ from tests.soak import figures
 from tests.soak import gauges
 from tests.soak import inventory
 from tests.soak import report
+from tests.soak import trouble
 from tests.soak import watch
 from tests.stack import compute
 
@@ -131,6 +136,46 @@ class ClusterTest(unittest.TestCase):
     def test_stuck(self) -> None:
         inventory.compare(Records(a='extending'), self.lightos, self.figures)
         self.assert_found(stuck=1)
+
+
+class TroubleTest(unittest.TestCase):
+    """What is to go wrong does."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.lightos = self.enterContext(emulator.EmulatorProcess())
+        self.lightos.create_project(PROJECT)
+
+    def ask(self, token: str) -> int:
+        """Ask for volumes; return the status."""
+        connection = http.client.HTTPSConnection(
+            self.lightos.addresses[0], self.lightos.port,
+            context=ssl._create_unverified_context(), timeout=30)
+        self.addCleanup(connection.close)
+        connection.request('GET', f'/api/v2/projects/{PROJECT}/volumes',
+                           headers={'Authorization': f'Bearer {token}'})
+        return connection.getresponse().status
+
+    def test_the_first_token_is_no_good_any_more(self) -> None:
+        folder = pathlib.Path(self.enterContext(
+            tempfile.TemporaryDirectory()))
+        token = trouble.Token(self.lightos, PROJECT, folder)
+        file, = folder.iterdir()
+        first = file.read_text()
+        self.assertEqual(200, self.ask(first))
+        token.rotate()
+        self.assertEqual([file], list(folder.iterdir()))
+        self.assertEqual(401, self.ask(first))
+        self.assertEqual(200, self.ask(file.read_text()))
+        self.assertEqual(1, token.refused())
+
+    def test_a_share_of_all_calls_fails(self) -> None:
+        calls = trouble.Calls(self.lightos)
+        calls.begin()
+        share = sum(fault['probability'] for fault in self.lightos.faults())
+        self.assertAlmostEqual(trouble.SHARE, share)
+        self.assertEqual(len(trouble.FAULTS), len(calls.end()))
+        self.assertEqual([], self.lightos.faults())
 
 
 class GaugesTest(unittest.TestCase):

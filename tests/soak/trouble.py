@@ -40,7 +40,7 @@ HANG = 5.0
 REQUEST_TIMEOUT = 3
 
 #: Each as often as any other.
-_FAULTS: typing.Sequence[dict[str, typing.Any]] = (
+FAULTS: typing.Sequence[dict[str, typing.Any]] = (
     {'kind': 'status', 'status': 503},
     {'kind': 'status', 'status': 500},
     {'kind': 'status', 'status': 500, 'when': 'after'},
@@ -61,8 +61,8 @@ class Calls:
 
     def begin(self) -> None:
         """From now on."""
-        for fault in _FAULTS:
-            self._cluster.add_fault(probability=SHARE / len(_FAULTS),
+        for fault in FAULTS:
+            self._cluster.add_fault(probability=SHARE / len(FAULTS),
                                     **fault)
 
     def end(self) -> dict[str, int]:
