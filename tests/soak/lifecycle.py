@@ -32,8 +32,10 @@ from tests.stack import volumes
 
 Result = typing.TypeVar('Result')
 
-#: How often somebody tries the same before giving up.
-_ATTEMPTS = 5
+#: How often somebody tries the same before giving up, each time after twice
+#: as long: in all more than the minute after which Cinder's scheduler hears
+#: again of a cluster that was told to be down.
+_ATTEMPTS = 7
 
 #: Seconds after which nobody waits any longer for a status to end, and the
 #: same where a service that may have had the work was killed, from when it
@@ -274,7 +276,7 @@ class User:
                         'stuck', f'{name}, after {turn} attempts: {error}')
                     raise GivenUp(f'{name}: {error}') from error
                 self._figures.again(name)
-                time.sleep(turn)
+                time.sleep(2 ** (turn - 1))
             else:
                 self._figures.did(name, time.monotonic() - began)
                 return done
