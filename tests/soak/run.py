@@ -60,6 +60,7 @@ class Soak:
         self._cinder = volumes.cinder_client(stack.admin)
         self._watch = watch.Watch(cluster, self.figures)
         self._killed = outage.Outage()
+        self._ended = threading.Event()
         self._began = time.monotonic()
 
     def run(self) -> None:
@@ -97,7 +98,7 @@ class Soak:
         lock = threading.Lock()
 
         def work(user: lifecycle.User) -> None:
-            while True:
+            while not self._ended.is_set():
                 with lock:
                     number = next(numbers, None)
                 if number is None:
@@ -109,22 +110,25 @@ class Soak:
                 self.figures.lived()
 
         with concurrent.futures.ThreadPoolExecutor(len(users) + 1) as pool:
-            working = [pool.submit(work, user) for user in users]
-            troubled = pool.submit(self._trouble, lambda: all(
-                one.done() for one in working))
-            self._look_after([*working, troubled])
-            for one in [*working, troubled]:
+            running = [pool.submit(work, user) for user in users]
+            running.append(pool.submit(self._trouble))
+            try:
+                self._look_after(running)
+            finally:
+                # Whatever it is that ends this, nobody begins anything more.
+                self._ended.set()
+            for one in running:
                 one.result()
 
-    def _trouble(self, over: typing.Callable[[], bool]) -> None:
+    def _trouble(self) -> None:
         """Rotate the token and kill a service, when it is time."""
         for share, event in (
                 (1 / 2, self._token.rotate),
                 (2 / 3, lambda: trouble.kill_and_start(
                     self._stack, SERVICES[1], self._killed))):
-            while (self.figures.lifecycles
-                   < share * self._lifecycles and not over()):
-                time.sleep(0.2)
+            while self.figures.lifecycles < share * self._lifecycles:
+                if self._ended.wait(0.2):
+                    return
             event()
 
     def _look_after(self, running: typing.Sequence[
@@ -135,6 +139,10 @@ class Soak:
                self._tell: _PROGRESS_INTERVAL}
         last = dict.fromkeys(due, time.monotonic())
         while not all(one.done() for one in running):
+            for one in running:
+                if one.done():
+                    # Tell of what was not foreseen at once.
+                    one.result()
             for do, interval in due.items():
                 if time.monotonic() - last[do] >= interval:
                     do()
