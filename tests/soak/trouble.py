@@ -16,6 +16,7 @@ import http.client
 import json
 import os
 import pathlib
+import re
 import ssl
 import threading
 import time
@@ -31,6 +32,13 @@ _FLAP = 4.0
 
 #: Seconds after which a killed service is started again: missed by then.
 _AWAY = 15.0
+
+#: How the driver logs that it begins a change, and that it has ended one;
+#: how often to look for that, and how soon again.
+_BEGUN, _ENDED = (re.compile(
+    rf'{arrow} (?:create|delete|extend|initialize|terminate)_\w+: {what}')
+    for arrow, what in (('==>', 'call'), ('<==', '(?:return|exception)')))
+_LOOKS, _LOOK_INTERVAL = 600, 0.05
 
 #: Of all calls, those that fail at random.
 SHARE = 0.05
@@ -161,9 +169,23 @@ class Token:
         raise RuntimeError(f'{method} {path} is in vain')
 
 
+def _wait_for_work(log: pathlib.Path) -> None:
+    """Wait until a service has begun a change that it has not ended."""
+    under_way = 0
+    with log.open(errors='replace') as file:
+        file.seek(0, os.SEEK_END)
+        for _look in range(_LOOKS):
+            text = file.read()
+            under_way += len(_BEGUN.findall(text)) - len(_ENDED.findall(text))
+            if under_way > 0:
+                return
+            time.sleep(_LOOK_INTERVAL)
+
+
 def kill_and_start(stack: distributed.Stack, service: str,
                    killed: outage.Outage) -> None:
-    """Kill a service, and start it again when it has been missed."""
+    """Kill a service at work, and start it when it has been missed."""
+    _wait_for_work(stack.cinder.folder / service / f'{service}.log')
     killed.begin()
     stack.kill(service)
     time.sleep(_AWAY)
