@@ -23,8 +23,10 @@ from tests.soak import gauges
 #: Connections of the driver's pool, for each endpoint, and the endpoints.
 _POOL, _ENDPOINTS = 32, 3
 
-#: MiB that a cinder-volume service may grow by once it is warm.
-_MEMORY = 48.0
+#: MiB that a cinder-volume service may grow by once it is warm. It grew by
+#: 1 to 7 in 40 and in 110 lifecycles: pools and caches of Cinder's that fill
+#: as more is done at once. To keep a KiB of each call would be 5 in 110.
+_MEMORY = 24.0
 
 #: Violations of one kind that are told.
 _TOLD = 20
