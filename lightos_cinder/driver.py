@@ -57,6 +57,10 @@ _ABOUT_TO_SAY = ('creating', 'managing')
 #: How loudly to tell of a cluster's health.
 _LEVELS = {'Warning': logging.WARNING, 'Error': logging.ERROR}
 
+#: For how many requests that nobody answers there is time where a cluster
+#: is asked how it is: with one node that hangs, another can answer.
+_REQUESTS = 2
+
 
 @interface.volumedriver
 class LightOSVolumeDriver(management.Management, attachments.Attachments,
@@ -110,7 +114,7 @@ class LightOSVolumeDriver(management.Management, attachments.Attachments,
         with errors.translated():
             # An operator who restarts the service waits for this.
             self._cluster = self._backend.cluster_info(
-                timeout=settings.request_timeout)
+                timeout=_REQUESTS * settings.request_timeout)
 
     def check_for_setup_error(self) -> None:
         """Warn of what will not work; fail on what must be mended."""
@@ -322,7 +326,7 @@ class LightOSVolumeDriver(management.Management, attachments.Attachments,
         try:
             with errors.translated():
                 # The scheduler shall not learn of trouble minutes later.
-                timeout = self._settings.request_timeout
+                timeout = _REQUESTS * self._settings.request_timeout
                 self._cluster = self._backend.cluster_info(timeout=timeout)
         except exception.VolumeBackendAPIException as error:
             # To raise would leave the scheduler with what it knew before.

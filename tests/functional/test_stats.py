@@ -184,7 +184,7 @@ class ReachabilityTestCase(StatsTestCase):
 
     @ddt.data('refuse', 'blackhole')
     def test_a_cluster_that_is_away_and_comes_back(self, mode):
-        """It is down as soon as one request could have been answered."""
+        """It is down as soon as two nodes could have answered."""
         self.created(size=2)
         self.assert_told(backend_state='up', free_capacity_gb=30)
         self.endpoints(mode)
@@ -202,6 +202,14 @@ class ReachabilityTestCase(StatsTestCase):
         for index in range(2):
             self.lightos.endpoint(index, 'refuse')
         self.assert_told(backend_state='up', free_capacity_gb=30)
+
+    def test_a_node_that_hangs_leaves_another_the_time_to_answer(self):
+        self.lightos.add_fault('hang', path='/clusterinfo', times=1)
+        self.assert_told(backend_state='up', free_capacity_gb=30)
+
+    def test_a_service_starts_though_a_node_hangs(self):
+        self.lightos.add_fault('hang', path='/clusterinfo', times=1)
+        self.make_driver()
 
     def test_a_cluster_that_tells_nothing_is_down_and_changes_nothing(self):
         volume = self.created()

@@ -279,7 +279,7 @@ class ExportTest(driver_case.ReadyDriverTestCase):
                      lambda: self.driver.ensure_export(None, volume),
                      lambda: self.driver.remove_export(None, volume)):
             self.assertIsNone(call())
-        self.assertEqual([mock.call.cluster_info(timeout=30)],
+        self.assertEqual([mock.call.cluster_info(timeout=60)],
                          self.backend.method_calls)
 
 
