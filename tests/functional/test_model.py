@@ -153,7 +153,8 @@ class Machine(stateful.RuleBasedStateMachine):
                 name: 60 for name in self.settings
                 if name.endswith('_settle') and name != 'node_settle'})
         elif fault:
-            self.lightos.add_fault(**fault.fields())
+            for one in fault.fields():
+                self.lightos.add_fault(**one)
         clock().real(bool(fault and fault.takes_time))
         began = clock().now()
         log.addHandler(lines)
@@ -188,9 +189,7 @@ class Machine(stateful.RuleBasedStateMachine):
             assert excuse or not any(
                 level == 'ERROR' for level, _line in lines.lines), (
                 'an error is logged for no reason')
-            assert not [one for one in self.lightos.complaints()
-                        if 'polled' not in one['reason']], (
-                self.lightos.complaints())
+            assert self.calm(), self.lightos.complaints()
         assert sent <= REQUESTS, '%d requests' % sent
         assert took <= TIMEOUT + GRACE, 'it took %.1f s' % took
         for level, line in lines.lines:
@@ -201,6 +200,16 @@ class Machine(stateful.RuleBasedStateMachine):
                 self.expiring |= {word.lstrip('(') for word in line.split()
                                   if word.lstrip('(').startswith('clone-')}
         return Result(value, error, lines.told)
+
+    def calm(self):
+        """Whether the cluster has nothing to complain of."""
+        # Its looks are timed by another clock, and where it does not know
+        # newName nobody can know that.
+        return not [
+            one for one in self.lightos.complaints()
+            if 'polled' not in one['reason'] and (
+                self.settings['supports_new_name']
+                or 'changes nothing' not in one['reason'])]
 
     def count(self, what, error, struck, sent, took):
         word = what.split()[2]
@@ -846,20 +855,9 @@ class Machine(stateful.RuleBasedStateMachine):
     @stateful.rule(driver=DRIVER, fault=model.FAULTS)
     def once_more(self, driver, fault):
         """The last operation, as if its end had not been heard of."""
-        before = self.state()
         hypothesis.note('  once more:')
         self.again(driver, fault)
-        if fault is None:
-            self.unchanged(before)
-
-    def state(self):
-        return {found['UUID']: dict(found, ETag='', state='')
-                for kind in ('volumes', 'snapshots')
-                for found in getattr(self.lightos, kind)()
-                if found['state'] not in ('Deleting', 'Failed')}
-
-    def unchanged(self, before):
-        pass
+        self.again = None
 
     @stateful.precondition(lambda self: self.again)
     @stateful.rule(driver=DRIVER, fault=model.FAULTS)
