@@ -41,7 +41,7 @@ from tests.functional import model
 
 EXAMPLES = int(os.environ.get('LIGHTOS_MODEL_EXAMPLES', 60))
 SEED = int(os.environ.get('LIGHTOS_MODEL_SEED', 1))
-STEPS = 30
+STEPS = 40
 
 #: lightos_operation_timeout.
 TIMEOUT = 5
@@ -128,6 +128,11 @@ class Machine(stateful.RuleBasedStateMachine):
         self.drivers = {number: self.start() for number in (1, 2)}
         for type_name in ('gold', 'gold', 'bronze'):
             self.create_as(self.new_volume(type_name, 1), None, 1, None)
+            self.compare()
+        first = self.volumes[0]
+        self.let_in(first, 2, [], 2, None)
+        self.compare()
+        self.snapshot_of(first, 1, None)
 
     def start(self):
         made = self.test.make_driver(
@@ -183,6 +188,7 @@ class Machine(stateful.RuleBasedStateMachine):
             clock().sleep(60)
         clock().sleep(10)
         sent = len(self.lightos.requests())
+        self.counts['with a fault'] += fault is not None
         self.count(what, error, struck, sent, took)
         if not struck:
             assert error is None or excuse, 'it failed for no reason'
@@ -495,7 +501,8 @@ class Machine(stateful.RuleBasedStateMachine):
     # Volumes change and go
 
     @stateful.precondition(lambda self: any(
-        self.deletable(one) for one in self.volumes))
+        self.deletable(one) for one in self.volumes)
+        and len(self.volumes) > 2)
     @stateful.rule(driver=DRIVER, pick=PICK, fault=model.FAULTS)
     def delete(self, driver, pick, fault):
         self.delete_one(self.pick([
@@ -666,10 +673,13 @@ class Machine(stateful.RuleBasedStateMachine):
                 one.inside = {guests, guests - {host}}
         self.attach(one, one.hosts)
 
-    @stateful.precondition(lambda self: self.usable())
+    @stateful.precondition(lambda self: self.open())
     @stateful.rule(driver=DRIVER, pick=PICK, fault=model.FAULTS)
     def detach_all(self, driver, pick, fault):
-        self.show_all_out(self.pick(self.usable(), pick), driver, fault)
+        self.show_all_out(self.pick(self.open(), pick), driver, fault)
+
+    def open(self):
+        return [one for one in self.usable() if one.hosts or one.guests]
 
     def show_all_out(self, one, driver, fault):
         result = self.do(
@@ -721,7 +731,9 @@ class Machine(stateful.RuleBasedStateMachine):
     @stateful.precondition(lambda self: self.usable())
     @stateful.rule(driver=DRIVER, pick=PICK, fault=model.FAULTS)
     def snapshot(self, driver, pick, fault):
-        one = self.pick(self.usable(), pick)
+        self.snapshot_of(self.pick(self.usable(), pick), driver, fault)
+
+    def snapshot_of(self, one, driver, fault):
         record = objects.Snapshot(
             self.context, volume_id=one.id, volume_size=one.gib,
             project_id='p', user_id='u', status='creating')
@@ -794,7 +806,7 @@ class Machine(stateful.RuleBasedStateMachine):
 
     # Volumes of others
 
-    @stateful.precondition(lambda self: any(
+    @stateful.precondition(lambda self: len(self.strangers) < 2 and any(
         self.deletable(one) for one in self.usable()))
     @stateful.rule(driver=DRIVER, pick=PICK)
     def unmanage(self, driver, pick):
