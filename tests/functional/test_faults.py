@@ -226,6 +226,23 @@ class CalmTestCase(base.DriverTestCase):
                           self.created)
         self.assertEqual([], self.names())
 
+    def test_what_was_created_and_answered_with_503_is_found(self):
+        """A gateway that loses the cluster half way says that, too."""
+        self.lightos.add_fault(kind='status', status=503, code=14,
+                               message='unavailable', method='POST',
+                               path='/volumes$', when='after', times=None)
+        volume = self.created()
+        self.assertEqual([volume.name], self.names())
+
+    def test_a_node_that_lags_does_not_end_a_creation(self):
+        """It answered 404, and what had been created stayed behind."""
+        self.lightos.set_settings(create_settle=1, follower_lag=2)
+        self.driver = self.make_driver(lightos_operation_timeout=20)
+        self.lightos.add_fault(kind='reset', method='GET',
+                               path='/volumes/', times=1)
+        volume = self.created()
+        self.assertEqual([volume.name], self.names())
+
     def test_what_cannot_be_tidied_away_is_said(self):
         self.lightos.set_settings(full_cluster='fail', node_capacity=1)
         self.lightos.add_fault(kind='status', status=403, code=7,

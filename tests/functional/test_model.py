@@ -20,6 +20,7 @@ look longer and elsewhere.
 
 import collections
 import functools
+import itertools
 import logging
 import os
 import sys
@@ -886,6 +887,12 @@ class Machine(stateful.RuleBasedStateMachine):
         result = self.do('driver %d: stats' % driver, functools.partial(
             self.drivers[driver].get_volume_stats, True), fault)
         assert result.done, 'the scheduler must always hear something'
+        for one in self.usable():
+            # Who once stayed for another attachment may be shown out now.
+            gone = one.guests - set(one.hosts)
+            one.inside = {one.guests - set(some)
+                          for count in range(len(gone) + 1)
+                          for some in itertools.combinations(gone, count)}
         self.again = None
 
     @stateful.precondition(lambda self: self.expiring)
