@@ -50,9 +50,6 @@ TIDY_TIMEOUT = 10
 #: Seconds for a new name to show on clusters that can rename.
 _RENAME_TIMEOUT = 5
 
-#: Seconds for which a node may not show yet what another one created.
-_LAG = 3
-
 #: Seconds after which a rollback is over that shows by nothing.
 _ROLLBACK_GRACE = 3
 
@@ -174,7 +171,7 @@ class Lifecycle(Generic[Model]):
             return made
         except client_errors.LightOSError as error:
             if ours:
-                self._tidy(error, made=made)
+                self._tidy(error)
             elif maybe_ours and not isinstance(error, errors.Different):
                 # Only if it is as asked: anything else was there before.
                 self._tidy(error, check)
@@ -280,10 +277,9 @@ class Lifecycle(Generic[Model]):
                 raise errors.NotSettled('%s is not rolled back yet' % self)
         raise AssertionError('a retrying loop returns or raises')
 
-    def delete(self, seen: Optional[Model] = None) -> None:
+    def delete(self) -> None:
         """Have no such object, nor one that will stay.
 
-        :param seen: what has just been read, in place of a first look
         :raises StillBusy: if it was refused for now until the time was up;
             then, and only then, the object is as it was
         """
@@ -291,7 +287,7 @@ class Lifecycle(Generic[Model]):
         for attempt in polling.retrying(self._client.deadline, _PACE,
                                         _again):
             with attempt:
-                found, seen = seen or self.locate(), None
+                found = self.locate()
                 if found is None or found.state.gone:
                     return
                 try:
@@ -327,19 +323,17 @@ class Lifecycle(Generic[Model]):
                          self._ref)
 
     def _tidy(self, cause: client_errors.LightOSError,
-              check: Optional[Callable[[Model], Check]] = None,
-              made: Optional[Model] = None) -> None:
+              check: Optional[Callable[[Model], Check]] = None) -> None:
         """Delete what a failed creation leaves; never fail for that.
 
         :param check: tells an object that must not be touched
-        :param made: what was created, which a node may not show yet
         """
         tidier = self.renewed()
         try:
             found = tidier.locate() if check else None
             if check and found:
                 self._compare(found, check)
-            tidier.delete(made)
+            tidier.delete()
         except client_errors.LightOSError as error:
             LOG.error('%s may be left on the cluster, where its creation '
                       'failed (%s) and so did its deletion: %s', self, cause,
@@ -377,18 +371,6 @@ class Lifecycle(Generic[Model]):
 
     def _settled(self, made: Model) -> Model:
         """Wait until a new object can be used."""
-        clock = self._client.deadline.clock
-        began = clock.now()
-
-        def look() -> Model:
-            try:
-                return self._collection.get(self._ref.project, made.uuid)
-            except client_errors.NotFound:
-                if clock.now() - began < _LAG:
-                    # Asked was another node, which lags.
-                    return made
-                raise
-
         def done(seen: Model) -> bool:
             if seen.state is models.State.FAILED:
                 raise errors.Failed('the cluster failed to create %s' % self)
@@ -398,8 +380,9 @@ class Lifecycle(Generic[Model]):
             return seen.state.usable
 
         return polling.wait_until(
-            look, done, self._client.deadline,
-            '%s to be available' % self, _PACE, seen=made)
+            lambda: self._collection.get(self._ref.project, made.uuid),
+            done, self._client.deadline, '%s to be available' % self, _PACE,
+            seen=made)
 
     def _going(self) -> bool:
         found = self.locate()

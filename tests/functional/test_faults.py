@@ -234,15 +234,6 @@ class CalmTestCase(base.DriverTestCase):
         volume = self.created()
         self.assertEqual([volume.name], self.names())
 
-    def test_a_node_that_lags_does_not_end_a_creation(self):
-        """It answered 404, and what had been created stayed behind."""
-        self.lightos.set_settings(create_settle=1, follower_lag=2)
-        self.driver = self.make_driver(lightos_operation_timeout=20)
-        self.lightos.add_fault(kind='reset', method='GET',
-                               path='/volumes/', times=1)
-        volume = self.created()
-        self.assertEqual([volume.name], self.names())
-
     def test_what_cannot_be_tidied_away_is_said(self):
         self.lightos.set_settings(full_cluster='fail', node_capacity=1)
         self.lightos.add_fault(kind='status', status=403, code=7,
