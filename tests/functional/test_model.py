@@ -131,8 +131,9 @@ class Machine(stateful.RuleBasedStateMachine):
             self.create_as(self.new_volume(type_name, 1), None, 1, None)
             self.compare()
         first = self.volumes[0]
-        self.let_in(first, 2, [], 2, None)
-        self.compare()
+        for host in (2, 3):
+            self.let_in(first, host, list(first.hosts), 2, None)
+            self.compare()
         self.snapshot_of(first, 1, None)
 
     def start(self):
@@ -503,7 +504,7 @@ class Machine(stateful.RuleBasedStateMachine):
 
     @stateful.precondition(lambda self: any(
         self.deletable(one) for one in self.volumes)
-        and len(self.volumes) > 2)
+        and len(self.volumes) > 3)
     @stateful.rule(driver=DRIVER, pick=PICK, fault=model.FAULTS)
     def delete(self, driver, pick, fault):
         self.delete_one(self.pick([
@@ -680,7 +681,8 @@ class Machine(stateful.RuleBasedStateMachine):
         self.show_all_out(self.pick(self.open(), pick), driver, fault)
 
     def open(self):
-        return [one for one in self.usable() if one.hosts or one.guests]
+        return [one for one in self.usable()
+                if len(one.hosts) > 1 or one.guests - set(one.hosts)]
 
     def show_all_out(self, one, driver, fault):
         result = self.do(
