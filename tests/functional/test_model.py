@@ -151,6 +151,7 @@ class Machine(stateful.RuleBasedStateMachine):
 
         :param excuse: whether it may fail though nothing goes wrong
         """
+        self.settled()
         lines = Lines()
         log = logging.getLogger('lightos_cinder')
         self.lightos.clear_records()
@@ -186,9 +187,9 @@ class Machine(stateful.RuleBasedStateMachine):
             self.lightos.set_settings(**{
                 name: self.settings[name] for name in self.settings
                 if name.endswith('_settle')})
-            # What goes on still comes to its end.
-            clock().sleep(60)
-        clock().sleep(10)
+        if error:
+            # Something may go on still; done means done at once.
+            self.settled()
         sent = len(self.lightos.requests())
         self.counts['with a fault'] += fault is not None
         self.count(what, error, struck, sent, took)
@@ -208,6 +209,10 @@ class Machine(stateful.RuleBasedStateMachine):
                 self.expiring |= {word.lstrip('(') for word in line.split()
                                   if word.lstrip('(').startswith('clone-')}
         return Result(value, error, lines.told)
+
+    def settled(self):
+        """Let everything that goes on come to its end."""
+        clock().sleep(70)
 
     def calm(self):
         """Whether the cluster has nothing to complain of."""
