@@ -40,7 +40,7 @@ from tests.functional import base
 from tests.functional import database
 from tests.functional import model
 
-EXAMPLES = int(os.environ.get('LIGHTOS_MODEL_EXAMPLES', 60))
+EXAMPLES = int(os.environ.get('LIGHTOS_MODEL_EXAMPLES', 30))
 SEED = int(os.environ.get('LIGHTOS_MODEL_SEED', 1))
 STEPS = 40
 
@@ -273,7 +273,7 @@ class Machine(stateful.RuleBasedStateMachine):
             if found:
                 expected['snapshots'].add(found['UUID'])
                 if one.uuid:
-                    assert found['state'] == 'Available', found
+                    self.available(one, found)
                     assert (found['sourceVolumeUUID']
                             == one.volume.uuid), found
         for kind, known in expected.items():
@@ -284,6 +284,10 @@ class Machine(stateful.RuleBasedStateMachine):
                         or found['name'] in self.expiring), (
                     '%s %s is left' % (found['state'], found['name']))
 
+    def available(self, one, found):
+        assert found['state'] == 'Available', '%s is %s' % (
+            one, found['state'])
+
     def settle(self, one, name, value):
         """What is so is one of what may be; from now on it is that."""
         allowed = getattr(one, name)
@@ -293,7 +297,7 @@ class Machine(stateful.RuleBasedStateMachine):
 
     def compare_volume(self, one, found):
         if one.uuid:
-            assert found['state'] == 'Available', found
+            self.available(one, found)
             self.settle(one, 'names', found['name'])
             self.settle(one, 'sizes', int(found['size']) // base.GIB)
             self.settle(one, 'compression', found['compression'] == 'true')
