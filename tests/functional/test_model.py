@@ -423,6 +423,29 @@ class Machine(stateful.RuleBasedStateMachine):
         one = self.pick([one for one in self.volumes if not one.good], pick)
         self.create_as(one, None, driver, fault)
 
+    @stateful.rule(driver=DRIVER, fault=model.FAULTS, other=st.sampled_from([
+        {'size': str(2 * base.GIB)}, {'replicaCount': 2},
+        {'compression': 'false'}, {'acl': {'values': [model.nqn(1)]}}]))
+    def create_where_another_has_the_name(self, driver, other, fault):
+        one = self.new_volume('gold', 1)
+        path = 'projects/%s/volumes' % one.project
+        uuid = self.test.ask('POST', path, dict({
+            'name': one.name, 'size': str(base.GIB), 'replicaCount': 3,
+            'compression': 'true', 'acl': {'values': ['ALLOW_NONE']}},
+            **other))['UUID']
+        self.settled()
+        before = self.held(one)
+        result = self.do(
+            'driver %d: create-over %s' % (driver, one),
+            functools.partial(self.drivers[driver].create_volume,
+                              self.record(one)), fault, True)
+        assert not result.done, 'what is not as asked was taken for it'
+        assert self.held(one) == before, 'what is of others was touched'
+        self.test.ask('DELETE', '%s/%s' % (path, uuid))
+        self.settled()
+        self.forget(one)
+        self.again = None
+
     def create_as(self, one, source, driver, fault):
         """Create a volume, or have it created again."""
         used = self.drivers[driver]
@@ -598,7 +621,7 @@ class Machine(stateful.RuleBasedStateMachine):
             return
         possible = (old[:2] == new[:2]
                     and (policy is not None or not old[3]))
-        assert result.value is possible, result.value
+        assert result.value is possible, 'it told %s' % result.value
         if possible:
             one.type = type_name
             one.compression = {new[2]}
@@ -674,7 +697,7 @@ class Machine(stateful.RuleBasedStateMachine):
         one.hosts = list(before)
         if result.done:
             one.hosts.remove(host)
-            assert result.value is stays, result.value
+            assert result.value is stays, 'it told %s' % result.value
             if not stays:
                 one.inside = {guests - {host}}
                 one.loose &= not one.guests <= set(one.hosts)
