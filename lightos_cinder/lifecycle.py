@@ -62,6 +62,17 @@ def _again(error: BaseException) -> bool:
             and error.outcome is not client_errors.Outcome.REFUSED)
 
 
+def _may_be_done(error: client_errors.LightOSError) -> bool:
+    """Whether a request that failed may have been carried out.
+
+    503 is how a busy cluster refuses. It is also what a gateway makes of
+    gRPC's UNAVAILABLE when it loses the cluster half way.
+    """
+    return (error.outcome is client_errors.Outcome.UNKNOWN
+            or isinstance(error, client_errors.ApiError)
+            and error.status == 503)
+
+
 class Lifecycle(Generic[Model]):
     """One volume or snapshot, from before it exists to after.
 
@@ -176,7 +187,7 @@ class Lifecycle(Generic[Model]):
                             if made is None:
                                 raise self._name_held()
                         except client_errors.LightOSError as error:
-                            if error.outcome is client_errors.Outcome.UNKNOWN:
+                            if _may_be_done(error):
                                 maybe_ours = True
                                 self._touch()
                             raise

@@ -113,7 +113,7 @@ class DriverTestCase(unittest.TestCase):
     def setUp(self) -> None:
         super().setUp()
         _have_database()
-        self.lightos = cluster(self.ipv6)
+        self.lightos = self.emulated()
         self.lightos.reset()
         if self.settings:
             self.lightos.set_settings(**self.settings)
@@ -128,6 +128,10 @@ class DriverTestCase(unittest.TestCase):
         self.addCleanup(coordination.COORDINATOR.stop)
         self.context = context.get_admin_context()
         self.driver = self.make_driver()
+
+    def emulated(self) -> Any:
+        """The cluster that the test is given."""
+        return cluster(self.ipv6)
 
     def token(self, *projects: str) -> str:
         """A token that administers these projects, or all of them."""

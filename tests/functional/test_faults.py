@@ -226,6 +226,14 @@ class CalmTestCase(base.DriverTestCase):
                           self.created)
         self.assertEqual([], self.names())
 
+    def test_what_was_created_and_answered_with_503_is_found(self):
+        """A gateway that loses the cluster half way says that, too."""
+        self.lightos.add_fault(kind='status', status=503, code=14,
+                               message='unavailable', method='POST',
+                               path='/volumes$', when='after', times=None)
+        volume = self.created()
+        self.assertEqual([volume.name], self.names())
+
     def test_what_cannot_be_tidied_away_is_said(self):
         self.lightos.set_settings(full_cluster='fail', node_capacity=1)
         self.lightos.add_fault(kind='status', status=403, code=7,
