@@ -423,6 +423,7 @@ class Machine(stateful.RuleBasedStateMachine):
         one = self.pick([one for one in self.volumes if not one.good], pick)
         self.create_as(one, None, driver, fault)
 
+    @stateful.precondition(lambda self: self.made['namesake'] < 2)
     @stateful.rule(driver=DRIVER, fault=model.FAULTS, other=st.sampled_from([
         {'size': str(2 * base.GIB)}, {'replicaCount': 2},
         {'compression': 'false'}, {'acl': {'values': [model.nqn(1)]}}]))
@@ -433,7 +434,9 @@ class Machine(stateful.RuleBasedStateMachine):
             'name': one.name, 'size': str(base.GIB), 'replicaCount': 3,
             'compression': 'true', 'acl': {'values': ['ALLOW_NONE']}},
             **other))['UUID']
+        self.made['namesake'] += 1
         self.settled()
+        self.test.ask('GET', '%s/%s' % (path, uuid))
         before = self.held(one)
         result = self.do(
             'driver %d: create-over %s' % (driver, one),
