@@ -83,10 +83,11 @@ class Lines(logging.Handler):
 class Result:
     """How an operation ended."""
 
-    def __init__(self, value, error, told):
+    def __init__(self, value, error, told, struck):
         self.value = value
         self.error = error
         self.told = told
+        self.struck = struck
 
     @property
     def done(self):
@@ -208,7 +209,7 @@ class Machine(stateful.RuleBasedStateMachine):
             if level == 'ERROR' and 'may be left' in line:
                 self.expiring |= {word.lstrip('(') for word in line.split()
                                   if word.lstrip('(').startswith('clone-')}
-        return Result(value, error, lines.told)
+        return Result(value, error, lines.told, bool(struck))
 
     def settled(self):
         """Let everything that goes on come to its end."""
@@ -894,7 +895,10 @@ class Machine(stateful.RuleBasedStateMachine):
         assert record.provider_id == '%s %s' % (old.project, old.uuid)
         self.strangers.remove(old)
         new.uuid, new.good, new.there = old.uuid, True, {True}
-        new.names, new.sizes, new.gib = names, old.sizes, record.size
+        kept = bool(record.provider_location)
+        assert result.struck or not kept or names == old.names
+        new.names = old.names if kept else {new.name}
+        new.sizes, new.gib = old.sizes, record.size
         assert {record.size} == old.sizes
         new.compression = old.compression
         new.policies = {policy} if policy else old.policies
