@@ -83,10 +83,11 @@ class Lines(logging.Handler):
 class Result:
     """How an operation ended."""
 
-    def __init__(self, value, error, told):
+    def __init__(self, value, error, told, struck):
         self.value = value
         self.error = error
         self.told = told
+        self.struck = struck
 
     @property
     def done(self):
@@ -208,7 +209,7 @@ class Machine(stateful.RuleBasedStateMachine):
             if level == 'ERROR' and 'may be left' in line:
                 self.expiring |= {word.lstrip('(') for word in line.split()
                                   if word.lstrip('(').startswith('clone-')}
-        return Result(value, error, lines.told)
+        return Result(value, error, lines.told, bool(struck))
 
     def settled(self):
         """Let everything that goes on come to its end."""
@@ -423,6 +424,7 @@ class Machine(stateful.RuleBasedStateMachine):
         one = self.pick([one for one in self.volumes if not one.good], pick)
         self.create_as(one, None, driver, fault)
 
+    @stateful.precondition(lambda self: self.made['namesake'] < 2)
     @stateful.rule(driver=DRIVER, fault=model.FAULTS, other=st.sampled_from([
         {'size': str(2 * base.GIB)}, {'replicaCount': 2},
         {'compression': 'false'}, {'acl': {'values': [model.nqn(1)]}}]))
@@ -433,7 +435,9 @@ class Machine(stateful.RuleBasedStateMachine):
             'name': one.name, 'size': str(base.GIB), 'replicaCount': 3,
             'compression': 'true', 'acl': {'values': ['ALLOW_NONE']}},
             **other))['UUID']
+        self.made['namesake'] += 1
         self.settled()
+        self.test.ask('GET', '%s/%s' % (path, uuid))
         before = self.held(one)
         result = self.do(
             'driver %d: create-over %s' % (driver, one),
@@ -891,7 +895,15 @@ class Machine(stateful.RuleBasedStateMachine):
         assert record.provider_id == '%s %s' % (old.project, old.uuid)
         self.strangers.remove(old)
         new.uuid, new.good, new.there = old.uuid, True, {True}
-        new.names, new.sizes, new.gib = names, old.sizes, record.size
+        kept = bool(record.provider_location)
+        assert result.struck or not kept or names == old.names
+        new.names = old.names if kept else {new.name}
+        if result.struck and kept:
+            # The driver gave up on its new name, which it may get yet:
+            # its UUID says which one it is.
+            self.settled()
+            new.names = old.names | names
+        new.sizes, new.gib = old.sizes, record.size
         assert {record.size} == old.sizes
         new.compression = old.compression
         new.policies = {policy} if policy else old.policies
