@@ -134,7 +134,8 @@ class CreateTest(CreateTestCase):
         self.assertLess(self.clock.now(), 1020)
 
     def test_time_ends_it_with_the_last_word_of_the_cluster(self):
-        self.volumes.refuse_always('create', fake_cluster.busy())
+        self.volumes.refuse_always('create', fake_cluster.answered(
+            client_errors.Busy, 429))
         self.assert_error(client_errors.Busy)
         self.assertEqual(1100, self.clock.now())
         self.assertLess(self.posted, 70)
@@ -280,8 +281,10 @@ class TidyTest(CreateTestCase):
         self.assert_error(client_errors.Forbidden)
         self.assertIn(self.states(), ([], [State.DELETING]))
 
-    def test_what_may_have_been_made_and_is_not_shown_yet(self):
-        self.volumes.lose_reply('create')
+    @ddt.data(fake_cluster.lost(), fake_cluster.busy())
+    def test_what_may_have_been_made_and_is_not_shown_yet(self, told):
+        """503 is also what a gateway says that loses the cluster."""
+        self.volumes.lose_reply('create', told)
         self.volumes.refuse('find', fake_cluster.answered(
             client_errors.Forbidden))
         self.volumes.hide(0, 2)
