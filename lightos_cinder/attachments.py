@@ -147,7 +147,11 @@ class Attachments:
                 or connection.shares_host(leaving, attached)):
             return attached
         self._clock.sleep(_RECORDED)
-        return records.connectors(records.now(volume.id))
+        try:
+            return records.connectors(records.now(volume.id))
+        except exception.VolumeNotFound:
+            # Nobody comes to it any more, and the host is to leave.
+            return attached
 
     def _review_who_stayed(self) -> None:
         """Show out hosts whose other attachments have ended meanwhile."""

@@ -411,7 +411,7 @@ class DetachTestCase(base.DriverTestCase):
             volume = objects.Volume(
                 tenant, id=made.id, _name_id=None, volume_type_id='gold',
                 migration_status=None, provider_location=None,
-                provider_id=provider_id)
+                provider_id=provider_id, multiattach=False)
             self.attach(volume, base.connector())
             self.driver.initialize_connection(made, base.connector())
             with mock.patch.object(objects.VolumeType, 'get_by_id', load):

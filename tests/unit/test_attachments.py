@@ -355,6 +355,8 @@ class ComingTest(driver_case.ReadyDriverTestCase):
 
     def now(self, volume_id):
         self.assertLess(0, self.clock.now() - self.began)
+        if self.recorded is None:
+            raise exception.VolumeNotFound(volume_id=volume_id)
         return cinder_objects.volume(attached=self.recorded)
 
     def terminate(self, *attached, multiattach=True):
@@ -373,6 +375,11 @@ class ComingTest(driver_case.ReadyDriverTestCase):
 
     def test_a_reservation_keeps_nobody_inside(self):
         self.recorded = [HERE, None]
+        self.assertIs(False, self.terminate(HERE, None))
+        self.backend.revoke.assert_called_once_with(self.ref(), A, [A])
+
+    def test_of_a_volume_without_record_all_leave(self):
+        self.recorded = None
         self.assertIs(False, self.terminate(HERE, None))
         self.backend.revoke.assert_called_once_with(self.ref(), A, [A])
 
