@@ -898,11 +898,11 @@ class Machine(stateful.RuleBasedStateMachine):
         kept = bool(record.provider_location)
         assert result.struck or not kept or names == old.names
         new.names = old.names if kept else {new.name}
-        if result.struck and kept:
-            # The driver gave up on its new name, which it may get yet:
-            # its UUID says which one it is.
+        if kept:
+            # The driver gave up on its new name. It may get it yet, and be
+            # Updating for that: its UUID says which one it is.
             self.settled()
-            new.names = old.names | names
+            new.names = old.names | (names if result.struck else set())
         new.sizes, new.gib = old.sizes, record.size
         assert {record.size} == old.sizes
         new.compression = old.compression
