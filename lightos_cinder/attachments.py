@@ -43,8 +43,12 @@ _SETTLED = 30
 #: Seconds within which Cinder records a host that was just let in.
 _RECORDED = 1
 
-#: Status of a volume that nothing of Cinder's own is attached to.
+#: Status of a volume that nothing of Cinder's own is attached to, unless it
+#: is being migrated.
 _AT_REST = ('available', 'in-use')
+
+#: Migration status of a volume that Cinder attaches to itself.
+_MIGRATING = ('starting', 'migrating', 'completing')
 
 
 class Attachments:
@@ -187,6 +191,7 @@ class Attachments:
         if connector['nqn'] in [other['nqn'] for other in attached]:
             return True
         if (volume.status not in _AT_REST
+                or volume.migration_status in _MIGRATING
                 or len(attached) < len(volume.volume_attachment)):
             # Cinder, or a host that it has not on record yet, may be coming.
             return False

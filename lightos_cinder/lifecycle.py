@@ -252,14 +252,19 @@ class Lifecycle(Generic[Model]):
         :returns: whether it has that name now
         :raises AlreadyExists: if another volume has it
         """
-        patient = Lifecycle(self._client.renewed(_RENAME_TIMEOUT),
-                            self._pick,
-                            dataclasses.replace(self._ref, managed=True))
+        # By its UUID, under whichever of the names.
+        ref = dataclasses.replace(self._ref, managed=True)
+        hurried = Lifecycle(self._client.renewed(_RENAME_TIMEOUT),
+                            self._pick, ref)
         try:
-            patient.change(lambda volume: None if volume.name == name
+            hurried.change(lambda volume: None if volume.name == name
                            else api.renamed(name), seen)
         except (errors.NotSettled, client_errors.BadRequest,
                 client_errors.Unimplemented) as error:
+            # It may be busy with that all the same, and come to it late.
+            patient = Lifecycle(self._client, self._pick, ref)
+            if patient.change(lambda volume: None).name == name:
+                return True
             LOG.info('%s keeps its name on the cluster: %s', self, error)
             return False
         return True
@@ -313,18 +318,18 @@ class Lifecycle(Generic[Model]):
         :raises StillBusy: if it was refused for now until the time was up;
             then, and only then, the object is as it was
         """
-        asked = False
+        asked = accepted = False
         for attempt in polling.retrying(self._client.deadline, _PACE,
                                         _again):
             with attempt:
-                found = self._look() if asked else self.locate()
+                found = self._look() if accepted else self.locate()
                 if found is None or found.state.gone:
                     return
                 if check:
                     self._compare(found, check)
                 try:
                     self._collection.delete(self._ref.project, found.uuid)
-                    asked = True
+                    asked = accepted = True
                 except client_errors.LightOSError as error:
                     if found.state is models.State.FAILED and isinstance(
                             error, (client_errors.BadRequest,

@@ -898,7 +898,7 @@ class Machine(stateful.RuleBasedStateMachine):
         kept = bool(record.provider_location)
         assert result.struck or not kept or names == old.names
         new.names = old.names if kept else {new.name}
-        if kept:
+        if result.struck and kept:
             # The driver gave up on its new name. It may get it yet, and be
             # Updating for that: its UUID says which one it is.
             self.settled()

@@ -407,6 +407,7 @@ class StayedTest(driver_case.ReadyDriverTestCase):
         self.patch(records, 'now', self.now)
         self.on_record = []
         self.status = 'available'
+        self.migration_status = None
 
     def now(self, volume_id):
         if self.on_record is None:
@@ -414,6 +415,7 @@ class StayedTest(driver_case.ReadyDriverTestCase):
         volume = cinder_objects.volume(attached=self.on_record,
                                        provider_id='default ' + UUID)
         volume.status = self.status
+        volume.migration_status = self.migration_status
         return volume
 
     def end_both(self):
@@ -450,7 +452,8 @@ class StayedTest(driver_case.ReadyDriverTestCase):
         self.review()
         self.backend.revoke.assert_not_called()
 
-    @ddt.data({'on_record': [None]}, {'status': 'uploading'})
+    @ddt.data({'on_record': [None]}, {'status': 'uploading'},
+              {'migration_status': 'migrating'})
     def test_not_while_somebody_may_be_coming(self, state):
         self.end_both()
         for name, value in state.items():
@@ -458,6 +461,7 @@ class StayedTest(driver_case.ReadyDriverTestCase):
         self.review()
         self.backend.revoke.assert_not_called()
         self.on_record, self.status = [], 'available'
+        self.migration_status = 'success'
         self.review()
         self.backend.revoke.assert_called_once()
 

@@ -227,6 +227,17 @@ class AdoptTest(ChangeTestCase):
         self.assertEqual('crm-data', self.present().name)
         self.assertLess(self.clock.now() - began, 10)
 
+    def test_a_name_that_comes_late(self):
+        self.volumes.takes = 20
+        self.assertTrue(self.adopt(size=GIB - 4096))
+        self.assertEqual('volume-x', self.present().name)
+
+    def test_a_name_that_was_given_up_is_not_late(self):
+        self.volumes.cannot_rename = True
+        self.volumes.takes = 20
+        self.assertFalse(self.adopt(size=GIB - 4096))
+        self.assertTrue(self.present().state.usable)
+
     def test_a_name_that_is_refused_is_given_up(self):
         for refusal in (client_errors.BadRequest,
                         client_errors.Unimplemented):

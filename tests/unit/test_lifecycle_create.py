@@ -281,6 +281,15 @@ class TidyTest(CreateTestCase):
         self.assert_error(client_errors.Forbidden)
         self.assertIn(self.states(), ([], [State.DELETING]))
 
+    def test_what_is_not_shown_after_its_deletion_was_lost(self):
+        """It was lost on its way there."""
+        self.volumes.refuse('get', fake_cluster.answered(
+            client_errors.Forbidden))
+        self.volumes.refuse('delete', fake_cluster.lost())
+        self.volumes.hide(1, 1)
+        self.assert_error(client_errors.Forbidden)
+        self.assertIn(self.states(), ([], [State.DELETING]))
+
     @ddt.data(fake_cluster.lost(), fake_cluster.busy())
     def test_what_may_have_been_made_and_is_not_shown_yet(self, told):
         """503 is also what a gateway says that loses the cluster."""
