@@ -14,6 +14,7 @@
 
 import contextlib
 from typing import Any
+from typing import Iterable
 from typing import Iterator
 from typing import Mapping
 from typing import Optional
@@ -36,19 +37,12 @@ from lightos_cinder import records
 LOG = logging.getLogger(__name__)
 
 
-#: Seconds after which Cinder has surely removed an attachment from its
-#: records that it had the driver end.
+#: Seconds after which Cinder has surely recorded an attachment that it had
+#: the driver make, and removed one that it had the driver end.
 _SETTLED = 30
 
 #: Seconds within which Cinder records a host that was just let in.
 _RECORDED = 1
-
-#: Status of a volume that nothing of Cinder's own is attached to, unless it
-#: is being migrated.
-_AT_REST = ('available', 'in-use')
-
-#: Migration status of a volume that Cinder attaches to itself.
-_MIGRATING = ('starting', 'migrating', 'completing')
 
 
 class Attachments:
@@ -61,10 +55,12 @@ class Attachments:
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._clock = polling.Clock()
-        # Who stayed inside for another attachment, and since when. Where
-        # the last two of a host end at once, each has the other on record.
-        self._stayed: dict[tuple[str, str],
-                           tuple[Mapping[str, Any], float]] = {}
+        # Volumes and NQNs of hosts that may have access without any
+        # attachment, and since when. Cinder records an attachment after the
+        # driver made it, and may not live to; and where the last two of a
+        # host end at once, each has the other on record. Those on record
+        # as unconfirmed, as far as this process knows.
+        self._unconfirmed: dict[tuple[str, str], float] = {}
 
     def validate_connector(self, connector: Mapping[str, Any]) -> None:
         """Refuse a host that could not attach anything."""
@@ -80,6 +76,10 @@ class Attachments:
         host = connection.validate(connector, self._settings.use_ip_acl,
                                    self._settings.ip_acl_networks)
         ref = records.volume_ref(volume)
+        if records.awaits_host(volume.id):
+            # It is neither Cinder itself nor a client of old, who have no
+            # attachment before they are let in.
+            self._watch(volume.id, host.nqn)
         try:
             with _told_to_tenants(volume.id), errors.translated(ref):
                 opened = self._backend.grant(
@@ -122,13 +122,13 @@ class Attachments:
                     LOG.info('Volume %s stays open to host %s, which has '
                              'another attachment of it.', volume.id,
                              connector['nqn'])
-                    self._stayed[volume.id, connector['nqn']] = (
-                        connector, self._clock.now())
+                    self._watch(volume.id, connector['nqn'])
                     return True
                 else:
                     self._backend.revoke(
                         ref, connection.as_told(connector),
                         [connection.as_told(other) for other in attached])
+                    self._confirm(volume.id, connector['nqn'])
         except exception.VolumeNotFound:
             LOG.warning('Volume %s is not on the cluster any more; there is '
                         'no access to end.', volume.id)
@@ -157,51 +157,78 @@ class Attachments:
             # Nobody comes to it any more, and the host is to leave.
             return attached
 
-    def _review_who_stayed(self) -> None:
-        """Show out hosts whose other attachments have ended meanwhile."""
-        for (volume_id, nqn), (connector, since) in list(
-                self._stayed.items()):
-            if self._clock.now() - since < _SETTLED:
+    def _watch(self, volume_id: str, nqn: str) -> None:
+        """Have it looked at later whether the host has an attachment."""
+        # There is nothing to compare with once Cinder has no such volume.
+        with contextlib.suppress(exception.VolumeNotFound):
+            records.mark_unconfirmed(volume_id, nqn)
+            self._unconfirmed[volume_id, nqn] = self._clock.now()
+
+    def _confirm(self, volume_id: str, nqn: str) -> None:
+        """Look at it no more."""
+        if (volume_id, nqn) in self._unconfirmed:
+            records.mark_confirmed(volume_id, nqn)
+            del self._unconfirmed[volume_id, nqn]
+
+    def _watch_again(self, volumes: Iterable[Any]) -> None:
+        """Go on with what a process that has ended was watching."""
+        for volume in volumes:
+            for nqn in records.unconfirmed(volume):
+                self._unconfirmed[volume.id, nqn] = self._clock.now()
+
+    def _review_unconfirmed(self, timeout: float) -> None:
+        """Show out hosts that have no attachment after all.
+
+        :param timeout: seconds after which the rest must wait
+        """
+        began = self._clock.now()
+        for key, since in list(self._unconfirmed.items()):
+            now = self._clock.now()
+            if now - began >= timeout:
+                break
+            if now - since < _SETTLED:
                 continue
             try:
-                done = self._shown_out(volume_id, connector)
+                self._show_out_unless_attached(*key, timeout=timeout)
             except exception.VolumeNotFound:
-                # Of Cinder's records, or of the cluster.
-                done = True
+                # In Cinder's records, or on the cluster.
+                self._unconfirmed.pop(key, None)
             except Exception as error:
                 # Whatever it is, also of the database: the scheduler must
                 # hear of the cluster all the same.
                 LOG.error('Volume %s may be open to host %s, which has no '
-                          'attachment of it any more: %s', volume_id, nqn,
-                          error)
-                done = False
-            if done:
-                self._stayed.pop((volume_id, nqn), None)
+                          'attachment of it: %s', *key, error)
+                # The others come first next time.
+                self._unconfirmed[key] = self._unconfirmed.pop(key, since)
 
-    @coordination.synchronized('lightos-access-{volume_id}')
-    def _shown_out(self, volume_id: str, connector: Mapping[str, Any]
-                   ) -> bool:
-        """Show a host out unless it is attached.
+    def _show_out_unless_attached(self, volume_id: str, nqn: str,
+                                  timeout: float) -> None:
+        """Show a host out, if it can be told by now.
 
-        :returns: False if that cannot be told yet
         :raises VolumeNotFound: if there is no such volume any more
         """
-        volume = records.now(volume_id)
-        attached = records.connectors(volume)
-        if connector['nqn'] in [other['nqn'] for other in attached]:
-            return True
-        if (volume.status not in _AT_REST
-                or volume.migration_status in _MIGRATING
-                or len(attached) < len(volume.volume_attachment)):
-            # Cinder, or a host that it has not on record yet, may be coming.
-            return False
-        ref = records.volume_ref(volume)
-        with errors.translated(ref):
-            self._backend.revoke(ref, connection.as_told(connector),
-                                 map(connection.as_told, attached))
-        LOG.info('Volume %s is closed to %s, whose last attachments ended '
-                 'at once.', volume_id, connector['nqn'])
-        return True
+        lock = coordination.COORDINATOR.get_lock(
+            'lightos-access-' + volume_id)
+        if not lock.acquire(blocking=False):
+            # Somebody comes or goes, which may take its time.
+            return
+        try:
+            volume = records.now(volume_id)
+            attached = records.connectors(volume)
+            if nqn in records.unconfirmed(volume) and nqn not in [
+                    other['nqn'] for other in attached]:
+                if not records.tells_all_hosts(volume):
+                    return
+                ref = records.volume_ref(volume)
+                with errors.translated(ref):
+                    self._backend.revoke(
+                        ref, acl.Host(nqn),
+                        map(connection.as_told, attached), timeout)
+                LOG.info('Volume %s is closed to %s, which has no '
+                         'attachment of it.', volume_id, nqn)
+            self._confirm(volume_id, nqn)
+        finally:
+            lock.release()
 
     def ensure_export(self, context: Any, volume: Any) -> None:
         """Nothing to do: the cluster keeps its access lists."""

@@ -261,14 +261,17 @@ class Backend:
             raise
 
     def revoke(self, ref: naming.Ref, host: acl.Host,
-               others: Iterable[acl.Host]) -> models.Volume:
+               others: Iterable[acl.Host],
+               timeout: Optional[float] = None) -> models.Volume:
         """Have a host out of the access lists.
 
         :param others: the hosts that Cinder knows to be attached still
+        :param timeout: seconds, if not those of any operation
         """
         known = tuple(others)
-        return self._reach(self._client(), ref, lambda access: acl.revoke(
-            access, host, known, self._use_ip_acl))
+        return self._reach(
+            self._client(timeout), ref, lambda access: acl.revoke(
+                access, host, known, self._use_ip_acl))
 
     def revoke_all(self, ref: naming.Ref) -> models.Volume:
         """Have nobody in the access lists."""

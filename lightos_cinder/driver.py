@@ -263,8 +263,10 @@ class LightOSVolumeDriver(management.Management, attachments.Attachments,
         """Record the project of volumes that do not say where they are.
 
         The driver inside Cinder once made such. From now on a change of
-        their type's extra specs does not lead away from them.
+        their type's extra specs does not lead away from them. Cinder comes
+        here as the service starts, with all volumes of the backend.
         """
+        self._watch_again(volumes)
         return [{'id': volume.id, 'provider_id': specs.project_of(
             records.type_of(volume))} for volume in volumes
             if not volume.provider_id
@@ -339,7 +341,7 @@ class LightOSVolumeDriver(management.Management, attachments.Attachments,
                                       self._settings.default_replicas)
             if cluster:
                 self._note_health(cluster.health)
-            self._review_who_stayed()
+            self._review_unconfirmed(timeout)
         configured = self.configuration.safe_get
         self._stats = dict(
             told,

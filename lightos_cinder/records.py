@@ -19,16 +19,27 @@ from typing import Optional
 from typing import Sequence
 
 from cinder import context
+from cinder.db import api as db
 from cinder import exception
 from cinder import objects
 from cinder.volume import volume_types
 from cinder.volume import volume_utils
+from oslo_utils import timeutils
 from oslo_utils import uuidutils
 
 from lightos_cinder import acl
 from lightos_cinder import connection
 from lightos_cinder import naming
 from lightos_cinder import specs
+
+#: What comes before the NQN of a host in the metadata of a volume that
+#: Cinder keeps for administrators. At most 255 characters, all in all.
+_UNCONFIRMED = 'lightos_unconfirmed:'
+
+#: Status and migration status of a volume that nothing of Cinder's own is
+#: attached to.
+_AT_REST = ('available', 'in-use')
+_NOT_MIGRATING = (None, 'success', 'error', 'deleting')
 
 
 def type_of(volume: Any) -> Any:
@@ -112,6 +123,54 @@ def attached(volume: Any, networks: Sequence[acl.Network]
     """The hosts that a volume is attached to, as they would be let in."""
     return [connection.host_of(connector, networks)
             for connector in connectors(volume)]
+
+
+def tells_all_hosts(volume: Any) -> bool:
+    """Whether all hosts that a volume may be opened to are on record.
+
+    They are not while Cinder has it attached for its own purposes, or has
+    attachments that have no connector yet.
+    """
+    return (volume.status in _AT_REST
+            and volume.migration_status in _NOT_MIGRATING
+            and len(connectors(volume)) == len(volume.volume_attachment))
+
+
+def awaits_host(volume_id: str) -> bool:
+    """Whether there is an attachment that has no connector yet.
+
+    Cinder records it after the driver has let the host in. Volumes that
+    Cinder hands over may have been read before the attachment was made.
+    """
+    return any(not connection.names_host(one.connector) for one
+               in objects.VolumeAttachmentList.get_all_by_volume_id(
+                   context.get_admin_context(), volume_id))
+
+
+def mark_unconfirmed(volume_id: str, nqn: str) -> None:
+    """Record that a host may have access without any attachment.
+
+    For whoever comes after this process, should it end before Cinder has
+    recorded, or removed, the attachment.
+    """
+    db.volume_admin_metadata_update(
+        context.get_admin_context(), volume_id,
+        {_UNCONFIRMED + nqn: timeutils.utcnow().isoformat()}, False)
+
+
+def mark_confirmed(volume_id: str, nqn: str) -> None:
+    """Record that a host has an attachment, or has no access."""
+    db.volume_admin_metadata_delete(
+        context.get_admin_context(), volume_id, _UNCONFIRMED + nqn)
+
+
+def unconfirmed(volume: Any) -> list[str]:
+    """NQNs of hosts that may have access without any attachment.
+
+    :param volume: as administrators read it
+    """
+    return [key[len(_UNCONFIRMED):] for key in volume.admin_metadata
+            if key.startswith(_UNCONFIRMED)]
 
 
 def now(volume_id: str) -> Any:

@@ -194,6 +194,7 @@ class DriverTestCase(unittest.TestCase):
         values.setdefault('migration_status', None)
         values.setdefault('use_quota', True)
         values.setdefault('multiattach', False)
+        values.setdefault('admin_metadata', {})
         volume = objects.Volume(
             self.context, size=size, _name_id=None, volume_type=volume_type,
             volume_type_id=volume_type.id if volume_type else None,

@@ -19,6 +19,7 @@ from unittest import mock
 from cinder import context
 from cinder import exception
 from cinder import objects
+from cinder.objects import fields
 import ddt
 
 from lightos_cinder import attachments
@@ -548,7 +549,54 @@ class FailedAttachTestCase(base.DriverTestCase):
                       ' '.join(logs.output))
 
 
-class EndedAtOnceTestCase(database.DatabaseTestCase):
+class ReviewTestCase(database.DatabaseTestCase):
+
+    def minutes_later(self):
+        with mock.patch.object(attachments, '_SETTLED', 0):
+            self.driver.get_volume_stats(refresh=True)
+
+
+class KilledTestCase(ReviewTestCase):
+    """Cinder that ends as the driver has let a host in."""
+
+    def setUp(self):
+        super().setUp()
+        volume = self.record(self.type('gold', base.GOLD), size=1,
+                             status='in-use')
+        volume = self.save(volume, self.driver.create_volume(volume))
+        self.attachment = objects.VolumeAttachment(
+            self.context, volume_id=volume.id,
+            attach_status=fields.VolumeAttachStatus.RESERVED)
+        self.attachment.create()
+        # As it was read before there was an attachment.
+        self.driver.initialize_connection(volume, base.connector(1))
+        self.volume = self.now(volume)
+        # Whoever starts next has not heard of it.
+        self.driver = self.make_driver()
+        self.driver.update_provider_info([self.volume], [])
+
+    def now(self, volume):
+        return objects.Volume.get_by_id(self.context, volume.id)
+
+    def test_the_host_is_shown_out_if_its_attachment_is_gone(self):
+        self.minutes_later()
+        self.assertEqual([_nqn(1)], self.acls(self.volume)[0])
+        self.attachment.destroy()
+        self.minutes_later()
+        self.assertEqual((['ALLOW_NONE'], ['ALLOW_NONE']),
+                         self.acls(self.volume))
+        self.assertEqual({}, self.now(self.volume).admin_metadata)
+
+    def test_not_if_it_is_on_record_after_all(self):
+        self.addCleanup(self.attachment.destroy)
+        self.attachment.connector = base.connector(1)
+        self.attachment.save()
+        self.minutes_later()
+        self.assertEqual([_nqn(1)], self.acls(self.volume)[0])
+        self.assertEqual({}, self.now(self.volume).admin_metadata)
+
+
+class EndedAtOnceTestCase(ReviewTestCase):
     """The last two attachments of a host, as Cinder ends them at once."""
 
     def attach_twice(self) -> tuple:
@@ -571,10 +619,6 @@ class EndedAtOnceTestCase(database.DatabaseTestCase):
         for _ in range(2):
             self.assertTrue(self.driver.terminate_connection(
                 volume, base.connector(1), force=False))
-
-    def minutes_later(self):
-        with mock.patch.object(attachments, '_SETTLED', 0):
-            self.driver.get_volume_stats(refresh=True)
 
     def test_the_host_is_shown_out_all_the_same(self):
         volume, rows = self.attach_twice()

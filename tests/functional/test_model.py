@@ -678,6 +678,25 @@ class Machine(stateful.RuleBasedStateMachine):
                 one.inside = {guests}
         self.attach(one, one.hosts)
 
+    @stateful.precondition(lambda self: self.usable())
+    @stateful.rule(driver=DRIVER, pick=PICK, host=HOST, fault=model.FAULTS)
+    def attach_and_die(self, driver, pick, host, fault):
+        """Cinder has nothing on record, and Nova gives up."""
+        one = self.pick(self.usable(), pick)
+        hosts = list(one.hosts)
+        self.let_in(one, host, hosts, driver, fault)
+        if host not in hosts:
+            one.hosts = hosts
+            self.attach(one, hosts)
+            self.restart(driver, None)
+            clock().sleep(31)
+            self.do('driver %d: stats after that' % driver, functools.partial(
+                self.drivers[driver].get_volume_stats, True), None)
+            one.inside = {guests - {host} for guests in one.inside}
+            one.loose &= not one.guests <= set(one.hosts)
+            self.may_be_shown_out()
+        self.again = None
+
     @stateful.precondition(lambda self: any(
         one.hosts for one in self.usable()))
     @stateful.rule(driver=DRIVER, pick=PICK, host=PICK, fault=model.FAULTS)
@@ -763,6 +782,7 @@ class Machine(stateful.RuleBasedStateMachine):
                         met)
         one.inside = {guests - {host}}
         one.loose &= not one.guests <= set(one.hosts)
+        self.may_be_shown_out()
         self.again = None
 
     # Snapshots
@@ -925,6 +945,9 @@ class Machine(stateful.RuleBasedStateMachine):
         if not result.done:
             result = self.do('driver %d: restart' % driver, self.start, None)
         self.drivers[driver] = result.value
+        # As the manager does then.
+        result.value.update_provider_info(
+            [self.record(one) for one in self.volumes], [])
         self.again = None
 
     @stateful.precondition(lambda self: self.again)
@@ -933,13 +956,17 @@ class Machine(stateful.RuleBasedStateMachine):
         result = self.do('driver %d: stats' % driver, functools.partial(
             self.drivers[driver].get_volume_stats, True), fault)
         assert result.done, 'the scheduler must always hear something'
-        for one in self.usable():
-            # Who once stayed for another attachment may be shown out now.
-            gone = one.guests - set(one.hosts)
-            one.inside = {one.guests - set(some)
-                          for count in range(len(gone) + 1)
-                          for some in itertools.combinations(gone, count)}
+        self.may_be_shown_out()
         self.again = None
+
+    def may_be_shown_out(self):
+        """Hosts may have been found that are inside and not attached."""
+        for one in self.usable():
+            one.inside = {
+                guests - set(some) for guests in one.inside
+                for count in range(len(guests - set(one.hosts)) + 1)
+                for some in itertools.combinations(
+                    guests - set(one.hosts), count)}
 
     @stateful.precondition(lambda self: self.expiring)
     @stateful.rule()

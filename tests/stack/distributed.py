@@ -170,15 +170,24 @@ class Cinder(cinder.Cinder):
 
         Of those that have one: Cinder's API does not tell.
         """
+        return [json.loads(row.connector) for row in self._rows(
+            'SELECT connector FROM volume_attachment WHERE volume_id = '
+            ':volume AND deleted = 0 AND connector IS NOT NULL', volume)]
+
+    def admin_metadata(self, volume: str) -> dict[str, str]:
+        """Return what is on record of a volume for administrators."""
+        return {row.key: row.value for row in self._rows(
+            'SELECT `key`, value FROM volume_admin_metadata WHERE '
+            'volume_id = :volume AND deleted = 0', volume)}
+
+    def _rows(self, query: str, volume: str
+              ) -> typing.Sequence[sqlalchemy.Row]:
         engine = sqlalchemy.create_engine(
             self._shared.database.url('cinder'),
             poolclass=sqlalchemy.pool.NullPool)
         with engine.connect() as connection:
-            found = connection.execute(sqlalchemy.text(
-                'SELECT connector FROM volume_attachment WHERE volume_id = '
-                ':volume AND deleted = 0 AND connector IS NOT NULL'),
-                {'volume': volume})
-            return [json.loads(row.connector) for row in found]
+            return connection.execute(sqlalchemy.text(query),
+                                      {'volume': volume}).all()
 
     def _services(self, admin: keystone_session.Session
                   ) -> dict[str, dict[str, str]]:

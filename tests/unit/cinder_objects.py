@@ -43,7 +43,7 @@ def volume(volume_type=None, attached=(), volume_id=VOLUME_ID, size=10,
     made = objects.Volume(
         _CONTEXT, id=volume_id, size=size, provider_id=provider_id,
         _name_id=name_id, provider_location=None, migration_status=None,
-        use_quota=True, multiattach=multiattach,
+        use_quota=True, multiattach=multiattach, admin_metadata={},
         volume_type_id=volume_type.id if volume_type else None)
     made.volume_type = volume_type
     made.volume_attachment = objects.VolumeAttachmentList(_CONTEXT, objects=[

@@ -53,6 +53,8 @@ class Lock:
         self._held = held
 
     def acquire(self, blocking=True):
+        if not blocking and self.name in self._held:
+            return False
         self._held.append(self.name)
         return True
 
@@ -79,6 +81,19 @@ class DriverTestCase(unittest.TestCase):
         #: Rows of Cinder that have the same provider_id.
         self.others = []
         self.patch(records, '_others_at', lambda volume: self.others)
+        #: Whether there is an attachment that has no connector yet, and
+        #: what is recorded of hosts that may have access without any.
+        self.awaits_host = False
+        self.patch(records, 'awaits_host', lambda volume_id:
+                   self.awaits_host)
+        self.unconfirmed = set()
+        self.patch(records, 'mark_unconfirmed', lambda *which:
+                   self.unconfirmed.add(which))
+        self.patch(records, 'mark_confirmed', lambda *which:
+                   self.unconfirmed.discard(which))
+        self.patch(records, 'unconfirmed', lambda volume: [
+            nqn for volume_id, nqn in self.unconfirmed
+            if volume_id == volume.id])
         self.backend = _BACKEND
         self.backend.reset_mock(return_value=True, side_effect=True)
         self.backend.cluster_info.return_value = CLUSTER_INFO

@@ -393,9 +393,8 @@ class ComingTest(driver_case.ReadyDriverTestCase):
         self.assertEqual(self.began, self.clock.now())
 
 
-@ddt.ddt
-class StayedTest(driver_case.ReadyDriverTestCase):
-    """The last two attachments of a host that end at once."""
+class ReviewTestCase(driver_case.ReadyDriverTestCase):
+    """Hosts that may have access without any attachment."""
 
     def setUp(self):
         super().setUp()
@@ -418,6 +417,97 @@ class StayedTest(driver_case.ReadyDriverTestCase):
         volume.migration_status = self.migration_status
         return volume
 
+    def review(self, seconds=60):
+        self.clock.sleep(seconds)
+        self.driver.get_volume_stats(refresh=True)
+
+
+class KilledTest(ReviewTestCase):
+    """Cinder that ends before it has recorded whom the driver let in."""
+
+    def setUp(self):
+        super().setUp()
+        self.awaits_host = True
+        # One that has no host yet, of which Cinder may forget.
+        self.volume = cinder_objects.volume(attached=[None],
+                                            provider_id='default ' + UUID)
+        self.backend.grant.return_value = models.Volume.from_json(
+            {'UUID': UUID})
+
+    def let_in(self):
+        self.driver.initialize_connection(self.volume, self.host)
+
+    def restart(self, *volumes):
+        self.driver._unconfirmed.clear()
+        self.driver.update_provider_info(volumes or [self.volume], [])
+
+    def test_it_is_shown_out_after_the_next_start(self):
+        self.let_in()
+        self.restart()
+        self.on_record = [self.other]
+        self.review()
+        ref, host, others, timeout = self.backend.revoke.call_args.args
+        self.assertEqual((self.ref(uuid=UUID), 'nqn-a', ['nqn-b'], 60),
+                         (ref, host.nqn, [one.nqn for one in others],
+                          timeout))
+        self.assertEqual(set(), self.unconfirmed)
+
+    def test_it_is_on_record_before_it_is_let_in(self):
+        def grant(*args):
+            self.assertEqual({(self.volume.id, 'nqn-a')}, self.unconfirmed)
+            raise fake_cluster.lost()
+
+        self.backend.grant.side_effect = grant
+        with self.assertLogs('lightos_cinder', 'ERROR'):
+            self.assertRaises(exception.VolumeBackendAPIException,
+                              self.let_in)
+        # It may have been let in all the same.
+        self.review()
+        self.backend.revoke.assert_called_once()
+
+    def test_whom_cinder_has_on_record_stays(self):
+        self.let_in()
+        self.on_record = [self.host]
+        self.review()
+        self.backend.revoke.assert_not_called()
+        self.assertEqual(set(), self.unconfirmed)
+
+    def test_who_is_on_its_way_stays(self):
+        self.let_in()
+        self.restart()
+        self.on_record = [None]
+        self.review()
+        self.backend.revoke.assert_not_called()
+        self.assertEqual({(self.volume.id, 'nqn-a')}, self.unconfirmed)
+
+    def test_who_has_left_already_is_looked_at_no_more(self):
+        self.let_in()
+        self.driver.terminate_connection(
+            cinder_objects.volume(attached=[self.host]), self.host)
+        self.assertEqual(set(), self.unconfirmed)
+        self.review()
+        self.assertEqual(1, self.backend.revoke.call_count)
+
+    def test_whom_another_process_has_looked_at(self):
+        self.let_in()
+        self.unconfirmed.clear()
+        self.review()
+        self.backend.revoke.assert_not_called()
+        self.assertEqual({}, self.driver._unconfirmed)
+
+    def test_without_an_attachment_nobody_is_looked_at(self):
+        """Cinder itself, and clients of old, let hosts in like that."""
+        self.awaits_host = False
+        self.let_in()
+        self.assertEqual(set(), self.unconfirmed)
+        self.review()
+        self.backend.revoke.assert_not_called()
+
+
+@ddt.ddt
+class StayedTest(ReviewTestCase):
+    """The last two attachments of a host that end at once."""
+
     def end_both(self):
         volume = cinder_objects.volume(attached=[self.host, self.host])
         for _ in range(2):
@@ -425,17 +515,14 @@ class StayedTest(driver_case.ReadyDriverTestCase):
                 volume, self.host, force=False))
         self.backend.revoke.assert_not_called()
 
-    def review(self, seconds=60):
-        self.clock.sleep(seconds)
-        self.driver.get_volume_stats(refresh=True)
-
     def test_it_is_shown_out_in_the_end(self):
         self.end_both()
         self.on_record = [self.other]
         self.review()
-        (ref, host, others), _kwargs = self.backend.revoke.call_args
-        self.assertEqual((self.ref(uuid=UUID), 'nqn-a', ['nqn-b']),
-                         (ref, host.nqn, [one.nqn for one in others]))
+        ref, host, others, timeout = self.backend.revoke.call_args.args
+        self.assertEqual((self.ref(uuid=UUID), 'nqn-a', ['nqn-b'], 60),
+                         (ref, host.nqn, [one.nqn for one in others],
+                          timeout))
         self.review()
         self.assertEqual(1, self.backend.revoke.call_count)
 
@@ -453,7 +540,8 @@ class StayedTest(driver_case.ReadyDriverTestCase):
         self.backend.revoke.assert_not_called()
 
     @ddt.data({'on_record': [None]}, {'status': 'uploading'},
-              {'migration_status': 'migrating'})
+              {'migration_status': 'migrating'},
+              {'migration_status': 'target:' + UUID})
     def test_not_while_somebody_may_be_coming(self, state):
         self.end_both()
         for name, value in state.items():
@@ -496,6 +584,34 @@ class StayedTest(driver_case.ReadyDriverTestCase):
             self.assertIn(text, logs.output[0])
         self.review()
         self.assertEqual(2, self.backend.revoke.call_count)
+
+    def test_the_statistics_do_not_wait_for_whoever_comes_or_goes(self):
+        self.end_both()
+        self.held.append('lightos-access-' + cinder_objects.VOLUME_ID)
+        self.review()
+        self.backend.revoke.assert_not_called()
+        self.held.clear()
+        self.review()
+        self.backend.revoke.assert_called_once()
+
+    def test_the_statistics_do_not_wait_for_one_after_the_other(self):
+        self.end_both()
+        self.unconfirmed.add((cinder_objects.VOLUME_ID, 'nqn-c'))
+        self.driver.update_provider_info([cinder_objects.volume(
+            provider_id='default ' + UUID)], [])
+        told = []
+
+        def revoke(ref, host, others, timeout):
+            told.append(host.nqn)
+            self.clock.sleep(timeout)
+            raise fake_cluster.lost()
+
+        self.backend.revoke.side_effect = revoke
+        for _ in range(3):
+            with self.assertLogs('lightos_cinder', 'ERROR'):
+                self.review()
+        self.assertEqual(told[0], told[2])
+        self.assertEqual({'nqn-a', 'nqn-c'}, set(told[:2]))
 
     def test_under_the_lock_of_its_access(self):
         self.end_both()
