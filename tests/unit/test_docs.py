@@ -1,0 +1,158 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import ast
+import pathlib
+import re
+import unittest
+
+from lightos_cinder import options
+from lightos_cinder import specs
+
+ROOT = pathlib.Path(__file__).parents[2]
+PAGES = ROOT / 'doc' / 'source'
+CODE = ROOT / 'lightos_cinder'
+
+#: The command line says itself what to do; its page is another.
+OTHERS = ('cli', 'cmd')
+
+#: Who calls these is told nothing, or another module tells it.
+NOT_TOLD = {
+    # Names of outcomes, for the code alone.
+    'not sent', 'refused for now',
+    # What cannot happen.
+    'a retrying loop returns or raises',
+    # No trouble: what there is in place of a name, and of a vendor.
+    '(none)', 'LightOS Storage',
+    # Another says what is allowed, or it is passed over.
+    '<> is not host:port',
+    '<> is not a SHA-256 fingerprint: 64 hexadecimal digits, colons allowed',
+}
+
+#: Calls and keywords with texts that are no messages of trouble.
+QUIET = {'debug', 'info', 'set_property'}
+HELP = {'help', 'deprecated_reason', 'description'}
+
+MARK = '.. lightos-message::\n'
+
+
+def plain(text):
+    """A message with its variable parts, and line breaks, all alike."""
+    text = re.sub(r'%(\(\w+\))?[.0-9]*[srd]', '<>', text)
+    return ' '.join(re.sub('<[^<>]*>', '<>', text).split())
+
+
+def is_translated(node):
+    return (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+            and node.func.id == '_')
+
+
+def told_by(tree):
+    """All texts for people in a module but its docstrings and helps."""
+    quiet = set()
+    said = set()
+    for node in ast.walk(tree):
+        if (isinstance(node, ast.Expr)
+                or isinstance(node, ast.keyword) and node.arg in HELP
+                or isinstance(node, ast.FunctionDef)
+                and node.name in ('__repr__',)
+                or isinstance(node, ast.Call)
+                and getattr(node.func, 'attr', getattr(node.func, 'id', None)
+                            ) in QUIET):
+            # A docstring is the whole of an expression; a call that logs
+            # is one, too, and has what it says below it.
+            inner = [node.value] if isinstance(node, ast.Expr) else list(
+                ast.walk(node))
+            quiet.update(map(id, inner))
+        if is_translated(node):
+            said.add(id(node.args[0]))
+    return {node.value for node in ast.walk(tree)
+            if isinstance(node, ast.Constant)
+            and isinstance(node.value, str) and id(node) not in quiet
+            and (id(node) in said
+                 or re.search('[A-Za-z]{2}', node.value)
+                 and ' ' in node.value.strip())}
+
+
+def in_code():
+    found = {}
+    for path in sorted(CODE.rglob('*.py')):
+        if path.relative_to(CODE).parts[0] in OTHERS:
+            continue
+        for text in told_by(ast.parse(path.read_text())):
+            found.setdefault(plain(text), path.name)
+    return {text: name for text, name in found.items()
+            if text not in NOT_TOLD}
+
+
+def entries():
+    """Of the page: messages that stand together, and what follows them."""
+    page = (PAGES / 'troubleshooting.rst').read_text()
+    for part in page.split(MARK)[1:]:
+        block, after = re.match(r'((?:\n|   .*\n)+)(.*)', part).groups()
+        yield [plain(text) for text in block.strip().split('\n\n')], after
+
+
+class MessagesTest(unittest.TestCase):
+    """Nobody meets a message that the pages do not explain."""
+
+    def test_every_message_is_explained(self):
+        told = {text for texts, _after in entries() for text in texts}
+        missing = {text: name for text, name in in_code().items()
+                   if text not in told}
+        self.assertEqual({}, missing)
+
+    def test_every_message_that_is_explained_is_in_the_code(self):
+        known = in_code()
+        self.assertEqual([], [text for texts, _after in entries()
+                              for text in texts if text not in known])
+
+    def test_none_is_explained_twice(self):
+        told = [text for texts, _after in entries() for text in texts]
+        self.assertEqual(sorted(set(told)), sorted(told))
+
+    def test_an_explanation_follows(self):
+        for texts, after in entries():
+            self.assertRegex(after, '^[A-Za-z*`]', texts)
+
+    def test_a_new_message_is_noticed(self):
+        """In whatever form it may be told."""
+        tree = ast.parse(
+            '"""A docstring."""\n'
+            'def one():\n'
+            '    """Another docstring."""\n'
+            '    LOG.warning("volume %s is " "blue", 1)\n'
+            '    LOG.debug("not this")\n'
+            '    raise Bad(reason=_("empty"))\n'
+            '    return fault or "it is %r" % 3\n')
+        self.assertEqual({'volume %s is blue', 'empty', 'it is %r'},
+                         told_by(tree))
+
+
+class TablesTest(unittest.TestCase):
+
+    def test_every_option_is_in_a_table_written_from_the_code(self):
+        page = (PAGES / 'configuration.rst').read_text()
+        for opt in options.OPTS:
+            self.assertRegex(page, r'(?m)^   %s$' % opt.name)
+
+    def test_every_extra_spec_is_told(self):
+        page = (PAGES / 'volume-types.rst').read_text()
+        for spec in (specs.COMPRESSION, specs.REPLICAS, specs.PROJECT,
+                     specs.QOS_POLICY):
+            self.assertIn('* - ``%s``' % spec, page)
+
+    def test_every_page_is_in_the_index(self):
+        index = (PAGES / 'index.rst').read_text()
+        for page in PAGES.glob('*.rst'):
+            if page.stem != 'index':
+                self.assertRegex(index, r'(?m)^   %s$' % page.stem)
