@@ -181,9 +181,12 @@ class OtherPagesTest(PagesTestCase):
             'name': 'old', 'size': '3 gib', 'replicaCount': 3,
             'compression': 'true', 'acl': closed, 'IPAcl': closed})
         self.assertEqual(200, made.status, made.body)
+        self.addCleanup(api.call, 'DELETE',
+                        '/projects/acme/volumes/' + made.body['UUID'])
         self.shell(self.stack.admin, ['openstack project create acme'])
         self.create_type('plain', compression='<is> False',
-                         **{'lightos:project_name': 'acme'})
+                         **{'lightos:project_name': 'acme',
+                            'lightos:qos_policy': 'gold'})
         said = commands('volume-types')
         last = next(number for number, command in enumerate(said)
                     if 'volume create' in command) + 1
@@ -208,7 +211,6 @@ class OtherPagesTest(PagesTestCase):
         self.volumes.gone(volume.id)
         self.assertEqual([made.body['UUID']], [
             item['UUID'] for item in self.lightos.volumes()])
-        api.call('DELETE', '/projects/acme/volumes/' + made.body['UUID'])
 
     def test_tokens(self) -> None:
         self.keep(self.folder / 'acme.jwt', self.lightos.token(
