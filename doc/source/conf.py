@@ -34,7 +34,9 @@ extensions = [
 html_theme = 'openstackdocs'
 pygments_style = 'native'
 html_title = '%s %s' % (project, version)
-# The theme would tell a service outside who reads.
+# The theme would tell services outside who reads, and what is searched for;
+# and that our licence is that of OpenStack's manuals.
+templates_path = ['../templates']
 html_theme_options = {'analytics_tracking_code': '', 'display_badge': False}
 openstackdocs_repo_name = 'lightos-cinder'
 openstackdocs_auto_name = False

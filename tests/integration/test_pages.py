@@ -10,7 +10,10 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The commands of the pages for operators, as they are written there."""
+"""The commands of the pages for operators, as they are written there.
+
+They need bash, curl and openssl, as those who type them do.
+"""
 
 import os
 import pathlib
