@@ -91,9 +91,9 @@ class WaitTest(unittest.TestCase):
             self.change(5)
         self.assertGreater(self.change(0.2)[1], 4)
         # What was learnt of eight changes is forgotten by now.
-        for _ in range(7):
+        for _ in range(12):
             self.change(0.2)
-        self.assertLess(self.change(0.2)[1], 0.1)
+        self.assertLess(self.change(0.2)[1], 0.021)
 
     def test_much_slower_is_learnt_soon(self):
         for _ in range(8):
