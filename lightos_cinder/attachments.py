@@ -41,8 +41,10 @@ LOG = logging.getLogger(__name__)
 #: the driver make, and removed one that it had the driver end.
 _SETTLED = 30
 
-#: Seconds within which Cinder records a host that was just let in.
-_RECORDED = 1
+#: Seconds within which Cinder records a host that was just let in, even if
+#: its database is slow; and between two looks whether it has.
+_RECORDED = 10
+_LOOK = 1
 
 
 class Attachments:
@@ -162,15 +164,18 @@ class Attachments:
         attached = records.connectors(volume)
         if not leaving or not volume.multiattach:
             return attached
+        until = self._clock.now() + _RECORDED
         try:
-            # Who came while this one waited for its turn is on record now.
-            volume = records.now(volume.id)
-            attached = records.connectors(volume)
-            if (len(attached) == len(volume.volume_attachment)
-                    or connection.shares_host(leaving, attached)):
-                return attached
-            self._clock.sleep(_RECORDED)
-            return records.connectors(records.now(volume.id))
+            while True:
+                # Also who came while this one waited for its turn.
+                volume = records.now(volume.id)
+                attached = records.connectors(volume)
+                if (len(attached) == len(volume.volume_attachment)
+                        or leaving['nqn'] not in records.unconfirmed(volume)
+                        or connection.shares_host(leaving, attached)
+                        or self._clock.now() >= until):
+                    return attached
+                self._clock.sleep(_LOOK)
         except exception.VolumeNotFound:
             # Nobody comes to it any more, and the host is to leave.
             return attached
