@@ -17,25 +17,29 @@ of change, so that one look is mostly enough and comes in time.
 """
 
 import dataclasses
+from typing import Optional
+from typing import Sequence
 
 from lightos_cinder.client import polling
 
-#: Seconds for which what was learnt holds, and how many changes one after
-#: the other. Then looks are many for once, and tell also that changes have
-#: become faster.
+#: Seconds after which a look that is too early, most likely, is to tell
+#: whether changes have become faster.
 _KNOWN_FOR = 20
-_CHANGES = 8
 
 #: As closely as this it needs to be known: a share of it, and seconds.
 _CLOSE_SHARE = 0.05
 _CLOSE = 0.02
 
+#: Two changes that differ by less than this factor take equally long.
+_ALIKE = 1.25
+
+#: Seconds that are worth a look, lest they are waited for in vain: for each
+#: change, and where it is to be told whether changes have become faster.
+_WORTH = 0.25
+_WORTH_NOW = 0.05
+
 #: Seconds that are no pause.
 _TICK = 0.001
-
-#: What takes longer than was known by more than this factor is a change that
-#: was held up, and not one by which to time others.
-_SLOWER = 1.25
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,23 +53,45 @@ class Window:
     after: float
     before: float
 
-    def looks(self) -> tuple[float, ...]:
-        """Seconds after which to look."""
-        if self.before - self.after <= max(_CLOSE,
-                                           self.before * _CLOSE_SHARE):
-            return (self.before,)
-        # Half way, to know it more closely.
-        return ((self.after + self.before) / 2, self.before)
+    def looks(self, worth: float) -> Sequence[float]:
+        """Seconds after which to look.
 
-    def learn(self, seen: 'Window') -> 'Window':
-        """What is known after one more change of that kind."""
+        What takes long may also be over sooner: nobody waits more than twice
+        as long as it took, or for what is worth no look.
+        """
+        looks = [self.before]
+        if self.before - self.after > max(_CLOSE,
+                                          self.before * _CLOSE_SHARE):
+            # Half way, to know it more closely.
+            looks.insert(0, (self.after + self.before) / 2)
+        early = self.after / 2
+        while early >= worth:
+            looks.insert(0, early)
+            early /= 2
+        return looks
+
+    def narrowed(self, seen: 'Window') -> Optional['Window']:
+        """What is known after one more; None if it was of another length."""
         both = Window(max(self.after, seen.after),
                       min(self.before, seen.before))
         if both.after < both.before:
             return both
-        if seen.before > self.before * _SLOWER:
-            return self
-        return seen
+        shorter, longer = sorted((self.before, seen.before))
+        return seen if longer <= shorter * _ALIKE else None
+
+
+@dataclasses.dataclass
+class _Kind:
+    """What is known of changes of one kind.
+
+    :param window: of which there were two
+    :param until: when it is to be seen whether they have become faster
+    :param odd: the latest, if it was of another length
+    """
+
+    window: Optional[Window] = None
+    until: float = 0.0
+    odd: Optional[Window] = None
 
 
 class SettleTimes:
@@ -73,23 +99,31 @@ class SettleTimes:
 
     def __init__(self, clock: polling.Clock) -> None:
         self.clock = clock
-        # By kind; and when it is to be forgotten.
-        self._known: dict[str, tuple[Window, float]] = {}
+        self._kinds: dict[str, _Kind] = {}
 
-    def looks(self, kind: str) -> tuple[float, ...]:
+    def looks(self, kind: str) -> Sequence[float]:
         """Seconds after which to look; empty if nothing is known."""
-        window, until = self._known.get(kind, (None, 0.0))
-        return window.looks() if window and self.clock.now() < until else ()
+        known = self._kinds.get(kind)
+        if not (known and known.window):
+            return ()
+        return known.window.looks(
+            _WORTH if self.clock.now() < known.until else _WORTH_NOW)
 
     def learn(self, kind: str, seen: Window) -> None:
-        """Remember when one of them settled."""
-        now = self.clock.now()
-        window, until = self._known.get(kind, (None, 0.0))
-        if window and now < until:
-            self._known[kind] = window.learn(seen), until
-        else:
-            self._known[kind] = seen, now + max(_KNOWN_FOR,
-                                                _CHANGES * seen.before)
+        """Remember when one of them settled.
+
+        One that took much longer, or less long, than those before says
+        nothing of those to come. Two such one after the other do.
+        """
+        known = self._kinds.setdefault(kind, _Kind())
+        window = known.window and known.window.narrowed(seen) or (
+            known.odd and known.odd.narrowed(seen))
+        if not window:
+            known.odd = seen
+            return
+        known.window, known.odd = window, None
+        if self.clock.now() >= known.until:
+            known.until = self.clock.now() + _KNOWN_FOR
 
 
 class Wait:

@@ -126,3 +126,32 @@ def find(found: Sequence[Pair], operation: str, settle: float, width: int,
     """What was measured of an operation; None if it was not."""
     return next((one for one in found if one.setting == Setting(
         mode, settle, width, operation)), None)
+
+
+@dataclasses.dataclass(frozen=True)
+class Growth:
+    """How costs grow with what there is.
+
+    :param sizes: volumes in the project
+    :param milliseconds: median of each operation, for each of the sizes
+    :param calls: of each operation, for each of the sizes
+    :param start_calls: REST calls of a start with the most volumes
+    :param listing_calls: REST calls of listing that many as manageable
+    :param lifecycles: as memory was looked at, and memory then: MiB
+    :param crowd: how many creations were done at once
+    :param crowd_failed: how many of them failed
+    :param crowd_handshakes: connections that they took
+    :param crowd_seconds: median and longest of them
+    """
+
+    sizes: tuple[int, ...]
+    milliseconds: dict[str, tuple[float, ...]]
+    calls: dict[str, tuple[float, ...]]
+    start_calls: int
+    listing_calls: int
+    lifecycles: tuple[int, ...]
+    memory: tuple[float, ...]
+    crowd: int
+    crowd_failed: int
+    crowd_handshakes: int
+    crowd_seconds: tuple[float, float]
