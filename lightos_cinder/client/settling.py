@@ -24,7 +24,7 @@ from lightos_cinder.client import polling
 
 #: Seconds after which a look that is too early, most likely, is to tell
 #: whether changes have become faster.
-_KNOWN_FOR = 20
+_KNOWN_FOR = 60
 
 #: As closely as this it needs to be known: a share of it, and seconds.
 _CLOSE_SHARE = 0.05

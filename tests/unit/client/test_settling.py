@@ -109,7 +109,7 @@ class WaitTest(unittest.TestCase):
     def test_faster_is_learnt_soon(self, once):
         for _ in range(8):
             self.change(once)
-        self.clock.sleep(20)
+        self.clock.sleep(60)
         for _ in range(8):
             self.change(0.1)
         self.assertLess(self.change(0.1)[1], 0.021)
@@ -117,7 +117,7 @@ class WaitTest(unittest.TestCase):
     def test_whether_it_is_faster_is_asked_now_and_then(self):
         for _ in range(8):
             self.change(0.2)
-        self.clock.sleep(20)
+        self.clock.sleep(60)
         self.assertEqual([2, 1, 1], [self.change(0.2)[0] for _ in range(3)])
 
     def test_a_change_asked_for_again_is_another(self):
