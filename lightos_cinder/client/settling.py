@@ -35,8 +35,8 @@ _ALIKE = 1.25
 
 #: Seconds that are worth a look, lest they are waited for in vain: for each
 #: change, and where it is to be told whether changes have become faster.
-_WORTH = 0.25
-_WORTH_NOW = 0.05
+_WORTH = 0.28
+_WORTH_NOW = 0.06
 
 #: Seconds that are no pause.
 _TICK = 0.001
@@ -64,7 +64,7 @@ class Window:
                                           self.before * _CLOSE_SHARE):
             # Half way, to know it more closely.
             looks.insert(0, (self.after + self.before) / 2)
-        early = self.after / 2
+        early = looks[0] / 2
         while early >= worth:
             looks.insert(0, early)
             early /= 2
