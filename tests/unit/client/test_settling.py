@@ -153,7 +153,7 @@ class WaitTest(unittest.TestCase):
     @hypothesis.settings(deadline=None)
     @hypothesis.given(st.lists(st.floats(0, 60), min_size=1, max_size=60))
     def test_whatever_others_took_it_is_not_late(self, takes):
-        """By more than it took itself, or by little more than half a second."""
+        """By more than it took itself, or than half a second or so."""
         clock = fake_clock.FakeClock()
         self.clock, self.times = clock, settling.SettleTimes(clock)
         for one in takes:
