@@ -34,6 +34,7 @@ line, or if :attr:`Base.failed` is set; with 2 for a wrong command line.
 import contextlib
 from typing import Any
 from typing import Iterator
+from typing import Optional
 
 from cinder import exception
 
@@ -41,6 +42,7 @@ from lightos_cinder.cli import cinder_conf
 from lightos_cinder.cli import cloud
 from lightos_cinder.cli import errors
 from lightos_cinder.client import api
+from lightos_cinder.client import credentials as jwt_credentials
 from lightos_cinder.client import endpoints
 from lightos_cinder.client import polling
 from lightos_cinder.client import transport
@@ -112,19 +114,34 @@ class Base:
 
 
 @contextlib.contextmanager
-def connected(settings: options.Settings) -> Iterator[api.LightOSClient]:
-    """The cluster of a backend, for one operation.
+def reached(settings: options.Settings,
+            credentials: Optional[jwt_credentials.Credentials] = None
+            ) -> Iterator[transport.Transport]:
+    """The way to the cluster of a backend; closed afterwards.
 
-    :returns: with lightos_operation_timeout for all its calls together;
-        ``renewed`` begins another
+    :param credentials: in place of those of the backend
     """
     clock = polling.Clock()
     connection = transport.Transport(
         endpoints.Endpoints(settings.endpoints, clock),
-        settings.credentials, settings.trust, clock,
+        credentials or settings.credentials, settings.trust, clock,
         request_timeout=settings.request_timeout, user_agent=USER_AGENT)
     try:
-        yield api.LightOSClient(connection, polling.Deadline(
-            clock, settings.operation_timeout))
+        yield connection
     finally:
         connection.close()
+
+
+@contextlib.contextmanager
+def connected(settings: options.Settings,
+              credentials: Optional[jwt_credentials.Credentials] = None
+              ) -> Iterator[api.LightOSClient]:
+    """The cluster of a backend, for one operation.
+
+    :param credentials: in place of those of the backend
+    :returns: with lightos_operation_timeout for all its calls together;
+        ``renewed`` begins another
+    """
+    with reached(settings, credentials) as connection:
+        yield api.LightOSClient(connection, polling.Deadline(
+            connection.clock, settings.operation_timeout))
