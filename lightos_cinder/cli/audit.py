@@ -65,7 +65,7 @@ examples:
 """
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class _Backend:
     """A backend of Cinder, with a way to its cluster."""
 
@@ -228,11 +228,9 @@ class _Auditor:
                             list[str]]:
         names = frozenset(one.section.name for one in backends)
         used: dict[str, _Backend] = {}
-        for record in (*records.volumes, *records.snapshots):
-            if record.backend in names:
-                used.setdefault(record.ref.project, next(
-                    one for one in backends
-                    if one.section.name == record.backend))
+        for one in backends:
+            for project in records.projects(one.section.name):
+                used.setdefault(project, one)
         readers = dict(used)
         for one in backends:
             for project in self._cinder.projects(one.section.backend_name):

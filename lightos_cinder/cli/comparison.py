@@ -106,6 +106,13 @@ class Records:
     volumes: tuple[VolumeRecord, ...] = ()
     snapshots: tuple[SnapshotRecord, ...] = ()
 
+    def projects(self, backend: str) -> set[str]:
+        """The LightOS projects that those on a backend are in."""
+        found = {one.ref.project for one in self.volumes
+                 if one.backend == backend}
+        return found.union(one.ref.project for one in self.snapshots
+                           if one.backend == backend)
+
 
 @dataclasses.dataclass(frozen=True)
 class Objects:
@@ -276,7 +283,7 @@ def _pair(records: Collection[Record], objects: Collection[Object],
                 or (one.project, one.name) not in by_name):
             by_name[one.project, one.name] = one
     pairs: list[tuple[Record, Optional[Object]]] = []
-    claimed = set()
+    claimed: set[str] = set()
     for record in records:
         ref = record.ref
         known = by_uuid.get((ref.project, ref.uuid or ''))
@@ -420,4 +427,3 @@ def _leftover(there: models.Snapshot) -> Finding:
         _('snapshot %s') % ('%s (%s)' % (there.name, there.uuid)),
         there.project,
         _('a clone was interrupted and left it'), advice, drop)
-

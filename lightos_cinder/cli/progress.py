@@ -28,7 +28,8 @@ class Bar:
     """
 
     def __init__(self, stream: Any, total: int) -> None:
-        self._stream = stream if stream.isatty() else None
+        self._stream = stream
+        self._shown = stream.isatty()
         self._total = max(1, total)
         self._done = 0
         self._drawn = 0.0
@@ -37,7 +38,7 @@ class Bar:
         """Show that so many more steps have been done, and with what."""
         self._done += steps
         now = time.monotonic()
-        if self._stream and now - self._drawn >= _PACE:
+        if self._shown and now - self._drawn >= _PACE:
             self._drawn = now
             # There may turn out to be more of them than was known.
             share = min(1.0, self._done / self._total)
@@ -47,7 +48,7 @@ class Bar:
 
     def close(self) -> None:
         """Leave the line as it was."""
-        if self._stream and self._drawn:
+        if self._shown and self._drawn:
             self._write('')
 
     def _write(self, text: str) -> None:
