@@ -29,6 +29,9 @@ from lightos_cinder import options
 OURS = 'lightos_cinder.driver.LightOSVolumeDriver'
 INSIDE_CINDER = 'cinder.volume.drivers.lightos.LightOSVolumeDriver'
 
+#: What the backend tells the scheduler where volume_backend_name is not set.
+_UNNAMED = OURS.rpartition('.')[2]
+
 #: What Cinder has for all backends.
 _SHARED = 'backend_defaults'
 
@@ -131,7 +134,7 @@ def _section(conf: cfg.ConfigOpts, name: str) -> Section:
     read_options = _Options(conf, name)
     try:
         return Section(name, read_options.volume_driver,
-                       read_options.volume_backend_name or name,
+                       read_options.volume_backend_name or _UNNAMED,
                        read_options)
     except (cfg.Error, ValueError) as error:
         raise errors.CommandError('[%s] in cinder.conf: %s' % (name, error))

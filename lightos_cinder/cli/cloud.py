@@ -24,7 +24,6 @@ from typing import Optional
 from keystoneauth1 import exceptions as keystone_errors
 import openstack
 from openstack import exceptions as sdk_errors
-from openstack.config import exceptions as config_errors
 
 from lightos_cinder.cli import errors
 
@@ -112,7 +111,7 @@ def translated() -> Iterator[None]:
     except (keystone_errors.MissingRequiredOptions,
             keystone_errors.MissingAuthPlugin,
             keystone_errors.auth_plugins.MissingAuthPlugin,
-            config_errors.OpenStackConfigException) as error:
+            sdk_errors.ConfigException) as error:
         raise errors.NoCredentials('There are no OpenStack credentials: %s. '
                                    '%s' % (_brief(error), _HELP)) from None
     except (keystone_errors.ClientException,

@@ -236,6 +236,18 @@ class LightOSClient:
         """``GET /projects/{name}``; a tenant may be refused."""
         return models.Project.from_json(self.call('GET', 'projects', name))
 
+    def list_policies(self, project: str) -> list[models.Policy]:
+        """``GET /policies``; a tenant may be refused.
+
+        :param project: whose token to ask with: a tenant is shown the
+            policies that his volumes can have
+        """
+        reply = self._transport.request(
+            'GET', transport.path('policies'), deadline=self.deadline,
+            project=project)
+        return [models.Policy.from_json(item)
+                for item in _objects(reply, 'policies')]
+
     def list_nodes(self) -> list[models.Node]:
         """``GET /nodes``; a tenant may be refused."""
         reply = self.call('GET', 'nodes')
