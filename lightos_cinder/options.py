@@ -174,7 +174,6 @@ class Settings:
                       for field, read in _READ.items()})
 
 
-
 def _get(configuration: Any, option: str) -> Any:
     try:
         return getattr(configuration, option)

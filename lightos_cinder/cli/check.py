@@ -70,7 +70,7 @@ class Check(base.Base, lister.Lister):
                  'its discovery client, and that it reaches the discovery '
                  'endpoints')
         parser.add_argument(
-            '--wait', type=_seconds, default=5.0, metavar='SECONDS',
+            '--wait', type=seconds, default=5.0, metavar='SECONDS',
             help='for each answer (default: 5)')
         return parser
 
@@ -101,12 +101,18 @@ class Check(base.Base, lister.Lister):
         return findings.COLUMNS, [dataclasses.astuple(row) for row in rows]
 
 
-def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0 < seconds <= 3600:
+def seconds(text: str) -> float:
+    """Read an argument in seconds.
+
+    :raises ArgumentTypeError: names the value and what is allowed
+    """
+    number = 0.0
+    with contextlib.suppress(ValueError):
+        number = float(text)
+    if not 0 < number <= 3600:
         raise argparse.ArgumentTypeError(
             '%s; allowed: more than 0 and at most 3600' % text)
-    return seconds
+    return number
 
 
 class VolumeTypes:
@@ -172,8 +178,13 @@ class BackendCheck:
                   ] if 'trust' in self._options else []
         yield from self._token_rows(usable)
         credentials = self._options.get('credentials')
-        why = ('there is no endpoint to ask' if not usable
-               else None if credentials else 'there is no valid token')
+        why = None
+        if not usable:
+            why = ('no certificate is trusted, and no token is sent'
+                   if any(one.untrusted for one in seen)
+                   else 'there is no endpoint to ask')
+        elif not credentials:
+            why = 'there is no valid token'
         cluster = None
         if credentials and usable:
             with self._connected(usable, credentials) as client:

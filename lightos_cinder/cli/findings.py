@@ -147,19 +147,23 @@ def trust(wanted: tls.Trust, seen: Sequence[probe.Seen]) -> Row:
             todo = ('Set driver_ssl_cert_path to the CA that has signed it; '
                     'or, for a certificate that names no address, set '
                     'driver_ssl_cert_verify = false and ' + pin)
+        reasons: dict[str, list[str]] = {}
+        for one in wrong:
+            reasons.setdefault(one.untrusted or '', []).append(
+                str(one.endpoint))
         return Row(check, FAILED, '; '.join(
-            '%s: %s' % (one.endpoint, one.untrusted) for one in wrong), todo)
+            '%s: %s' % (', '.join(where), reason)
+            for reason, where in reasons.items()), todo)
     if not wanted.any_check:
         return Row(check, WARNING,
                    'the certificate is not checked: tokens go to whoever '
                    'answers. It has the SHA-256 fingerprint %s'
                    % ', '.join(presented), 'Set ' + pin)
-    by = [text for true, text in (
-        (wanted.verify, 'verified by its CA and address'),
-        (wanted.fingerprints, 'has a fingerprint that is configured'))
-        if true]
-    return Row(check, OK, 'the certificate is ' + ' and '.join(by)
-               if wanted.verify else 'the certificate ' + by[0])
+    return Row(check, OK, 'the certificate ' + ' and '.join(
+        text for true, text in (
+            (wanted.verify, 'is verified by its CA and address'),
+            (wanted.fingerprints, 'has a fingerprint that is configured'))
+        if true))
 
 
 def token(held: tokens.Token, now: datetime.datetime,
