@@ -89,6 +89,17 @@ class App(app.App):
             help='entry of clouds.yaml to take OpenStack credentials from')
         return parser
 
+    def configure_logging(self) -> None:
+        """Log to where was asked for, and nowhere else.
+
+        oslo.log, which comes with Cinder, has everything on standard error
+        until it is set up, as no command does.
+        """
+        root = logging.getLogger()
+        for handler in list(root.handlers):
+            root.removeHandler(handler)
+        super().configure_logging()
+
     def interact(self) -> NoReturn:
         """Refuse a command line without a command."""
         self.parser.error('name a command; see %s --help' % self.NAME)

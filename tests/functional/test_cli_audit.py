@@ -81,7 +81,8 @@ class AuditTestCase(command_case.CommandTestCase):
         """Change a volume on the cluster behind Cinder's back."""
         self.ask('PUT', 'projects/%s/volumes/%s' % (
             base.PROJECT, self.on_cluster(volume)['UUID']), change)
-        self.lightos.settle()
+        while self.on_cluster(volume)['state'] != 'Available':
+            time.sleep(0.05)
 
     def mark(self, volume: Any, number: int, since: str = AGO) -> None:
         """Have it to be found out about a host since then."""
@@ -134,7 +135,6 @@ class TestFindings(AuditTestCase):
             ('orphan', 'volume %s (%s)' % (held['name'], held['UUID'])),
             ('leftover', 'snapshot %s (%s)' % (clone, made['UUID']))], found)
         self.assertNotIn(self.lightos.admin_token, repr(self.result))
-        self.assertEqual([], self.calls('PUT', 'DELETE')[-1:0])
 
     def test_nothing_is_changed(self) -> None:
         self.driver.delete_volume(self.made())
