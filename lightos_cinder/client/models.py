@@ -329,6 +329,22 @@ class Policy:
 
 
 @dataclasses.dataclass(frozen=True)
+class Credential:
+    """What a project has to verify tokens with, or a certificate.
+
+    :param id: unique in its project
+    """
+
+    id: str
+    kind: str
+
+    @classmethod
+    def from_json(cls, json: JSON) -> 'Credential':
+        """Read the API's Credential (REST API facts, 5)."""
+        return cls(id=_text(json, 'ID'), kind=_text(json, 'type'))
+
+
+@dataclasses.dataclass(frozen=True)
 class Node:
     """A storage node."""
 
