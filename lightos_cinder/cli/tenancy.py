@@ -177,10 +177,8 @@ class Tenant:
 
     def held(self) -> tuple[list[str], list[str]]:
         """The names of the volumes and of the snapshots in the project."""
-        volumes, snapshots = (
-            sorted(_staying(collection.list(self._name)))
-            for collection in (self._admin.volumes, self._admin.snapshots))
-        return volumes, snapshots
+        return (sorted(_staying(self._admin.volumes.list(self._name))),
+                sorted(_staying(self._admin.snapshots.list(self._name))))
 
     def _accepted(self, token: tokens.Token) -> None:
         """Wait until the cluster accepts a new token."""

@@ -27,7 +27,6 @@ from cliff import show
 
 from lightos_cinder.cli import base
 from lightos_cinder.cli import cinder_conf
-from lightos_cinder.cli import cloud as openstack_cloud
 from lightos_cinder.cli import errors
 from lightos_cinder.cli import keys
 from lightos_cinder.cli import tenancy
