@@ -418,4 +418,3 @@ class PersonTest(CheckTestCase):
             capture_output=True, check=False)
         self.assertEqual((0, b''), (done.returncode, done.stderr))
         self.assertIn(b'TLS,ok', done.stdout)
-
