@@ -34,11 +34,13 @@ class Apply(base.Base, command.Command):
 
     Shows what is to be created and changed, asks, and does it; then reads
     it back, and goes on if that shows more. Repeating it changes nothing.
-    Cinder does not change extra specs of a type that has volumes. Volume types that the file does
-    not name are left alone, and so is what it does not say of a tier;
-    except that a LightOS extra spec (replicas, compression, project,
-    qos_policy) that it does not name is taken away, for the defaults of the
-    driver to apply. Projects that are not in the list "access" lose it.
+
+    Volume types that the file does not name are left alone, and so is what
+    it does not say of a tier. Two things it decides on: a LightOS extra
+    spec (replicas, compression, project, qos_policy) that it does not name
+    is taken away, for the defaults of the driver to apply; and projects
+    that are not in the list "access" lose it. Cinder changes no extra specs
+    of a type that has volumes.
 
     etc/tiers.yaml in the source is an example with all keys.
     """
