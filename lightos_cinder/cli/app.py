@@ -17,7 +17,6 @@ from importlib import metadata
 import logging
 import sys
 from typing import Any
-from typing import NoReturn
 from typing import Optional
 from typing import Sequence
 
@@ -100,7 +99,7 @@ class App(app.App):
             root.removeHandler(handler)
         super().configure_logging()
 
-    def interact(self) -> NoReturn:
+    def interact(self) -> None:
         """Refuse a command line without a command."""
         self.parser.error('name a command; see %s --help' % self.NAME)
 

@@ -32,6 +32,7 @@ line, or if :attr:`Base.failed` is set; with 2 for a wrong command line.
 """
 
 import contextlib
+import functools
 from typing import Any
 from typing import Iterator
 from typing import Optional
@@ -92,7 +93,7 @@ class Base:
                 '--backend' % ', '.join(one.name for one in found))
         return found[0]
 
-    @property
+    @functools.cached_property
     def cloud(self) -> cloud.Cloud:
         """OpenStack's API; nothing is sent before the first call."""
         return cloud.Cloud(self.app.options.os_cloud)

@@ -99,7 +99,7 @@ def read(files: Sequence[str] = (), folders: Sequence[str] = (),
               for path in paths for word in (option, path)],
              project='cinder', prog='cinder-volume')
         enabled = list(filter(None, conf.enabled_backends or []))
-    except (cfg.Error, ValueError, UnicodeDecodeError) as error:
+    except (cfg.Error, OSError, ValueError) as error:
         raise errors.CommandError('cinder.conf cannot be read: %s' % error)
     where = ', '.join(conf.config_file + conf.config_dir)
     if not where:

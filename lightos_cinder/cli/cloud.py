@@ -116,9 +116,9 @@ def translated() -> Iterator[None]:
                                    '%s' % (_brief(error), _HELP)) from None
     except (keystone_errors.ClientException,
             sdk_errors.SDKException) as error:
-        raise errors.CommandError('OpenStack says: %s' % _brief(error)
-                                  ) from None
+        raise errors.CommandError('OpenStack says: %s' % _brief(
+            getattr(error, 'details', None) or error)) from None
 
 
-def _brief(error: Exception) -> str:
+def _brief(error: object) -> str:
     return ' '.join(str(error).split())[:500].rstrip('.')

@@ -138,6 +138,9 @@ def _change(tier: tier_file.Tier, present: Mapping[str, Any]
         if wanted is not None and wanted != (held or type(wanted)()):
             values[key] = wanted
             lines += _changed(shown, held, wanted)
+    if values.get('is_public') is False and tier.access is not None:
+        # Cinder keeps who had access before, and does not show it now.
+        lines.append('    then its access is compared')
     if values:
         yield Step('PUT', '/types/' + TYPE, {'volume_type': values},
                    tuple(lines))
@@ -193,10 +196,13 @@ def _access(tier: tier_file.Tier, present: Optional[Mapping[str, Any]],
             held: set[str], projects: Mapping[str, str]) -> Iterator[Step]:
     if tier.access is None:
         return
-    if present and present.get(IS_PUBLIC) and tier.public is None:
-        raise errors.CommandError(
-            'tier %s: access is %s, but the volume type is public; allowed: '
-            'with public: false' % (tier.name, ', '.join(tier.access)))
+    if present and present.get(IS_PUBLIC):
+        if tier.public is None:
+            raise errors.CommandError(
+                'tier %s: access is %s, but the volume type is public; '
+                'allowed: with public: false' % (
+                    tier.name, ', '.join(tier.access)))
+        return
     wanted = resolve(tier.access, projects, tier.name)
     for sign, action, ids in (
             ('+', 'addProjectAccess', wanted.keys() - held),

@@ -15,6 +15,7 @@
 import argparse
 from typing import Any
 from typing import Iterable
+from typing import Optional
 from typing import Sequence
 
 from cliff import command
@@ -32,11 +33,14 @@ class Apply(base.Base, command.Command):
     """Make volume types as a YAML file says.
 
     Shows what is to be created and changed, asks, and does it; then reads
-    it back. Repeating it changes nothing. Volume types that the file does
-    not name are left alone, and so is what it does not say of a tier;
-    except that a LightOS extra spec (replicas, compression, project,
-    qos_policy) that it does not name is taken away, for the defaults of the
-    driver to apply. Projects that are not in the list "access" lose it.
+    it back, and goes on if that shows more. Repeating it changes nothing.
+
+    Volume types that the file does not name are left alone, and so is what
+    it does not say of a tier. Two things it decides on: a LightOS extra
+    spec (replicas, compression, project, qos_policy) that it does not name
+    is taken away, for the defaults of the driver to apply; and projects
+    that are not in the list "access" lose it. Cinder changes no extra specs
+    of a type that has volumes.
 
     etc/tiers.yaml in the source is an example with all keys.
     """
@@ -55,26 +59,28 @@ class Apply(base.Base, command.Command):
     def take_action(self, parsed_args: Any) -> None:
         """Plan, show, ask, do, and look again."""
         tiers = tier_file.load(parsed_args.file)
-        cloud = self.cloud
-        plans = plan(cloud, tiers)
-        self._say('\n'.join(map(str, plans)))
-        new = sum(one.is_new for one in plans)
-        changed = sum(bool(one.steps) for one in plans) - new
-        self._say('%d to create, %d to change, %d as in the file.' % (
-            new, changed, len(plans) - new - changed))
-        if parsed_args.dry_run or not new + changed:
-            return
-        if not self.confirmed('Go on?', parsed_args):
-            self._say('Nothing was changed.')
-            self.failed = True
-            return
-        apply(cloud, plans)
-        left = [one for one in plan(cloud, tiers) if one.steps]
-        if left:
-            raise errors.CommandError(
-                'Cinder accepted it, and yet these are not as in the file:'
-                '\n' + '\n'.join(map(str, left)))
-        self._say('Done.')
+        done: Optional[list[tier_plan.Plan]] = None
+        while True:
+            plans = plan(self.cloud, tiers)
+            new = sum(one.is_new for one in plans)
+            changed = sum(bool(one.steps) for one in plans) - new
+            if done and not new + changed:
+                self._say('Done.')
+                return
+            self._say('\n'.join(map(str, plans)))
+            self._say('%d to create, %d to change, %d as in the file.' % (
+                new, changed, len(plans) - new - changed))
+            if parsed_args.dry_run or not new + changed:
+                return
+            if plans == done:
+                raise errors.CommandError(
+                    'Cinder accepted this, and yet it is not so')
+            if not self.confirmed('Go on?', parsed_args):
+                self._say('This was not done.')
+                self.failed = True
+                return
+            apply(self.cloud, plans)
+            done = plans
 
     def _say(self, text: str) -> None:
         self.app.stdout.write(text + '\n')
