@@ -79,11 +79,8 @@ class Tenant:
 
     def exists(self) -> bool:
         """Whether there is such a project."""
-        try:
-            self._admin.get_project(self._name)
-        except client_errors.NotFound:
-            return False
-        return True
+        return self._name in [one.name for one
+                              in self._admin.list_projects()]
 
     def credentials(self) -> list[str]:
         """The IDs of the credentials of the project."""

@@ -220,7 +220,8 @@ class LightOSClient:
 
         :param segments: of the path, not quoted
         """
-        project = segments[1] if segments[0] == 'projects' else None
+        project = segments[1] if (
+            segments[0] == 'projects' and len(segments) > 1) else None
         return self._transport.request(
             method, transport.path(*segments), deadline=self.deadline,
             project=project, query=query, body=body, etag=etag)
@@ -253,6 +254,15 @@ class LightOSClient:
             project=project)
         return [models.Policy.from_json(item)
                 for item in _objects(reply, 'policies')]
+
+    def list_projects(self) -> list[models.Project]:
+        """``GET /projects``; a tenant is shown its own only.
+
+        What tells whether there is a project: the call for one may be
+        refused alike if there is none (REST API facts, 1.7).
+        """
+        return [models.Project.from_json(item) for item in _objects(
+            self.call('GET', 'projects'), 'projects')]
 
     def create_project(self, name: str, description: str) -> None:
         """``POST /projects``, as an administrator of the cluster."""
