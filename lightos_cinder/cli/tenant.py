@@ -57,6 +57,9 @@ the tenant's token:
 class _Command(base.Base):
     """What the commands about a tenant have in common."""
 
+    #: Whether it writes the token file or removes it.
+    writes = True
+
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """The options of all of them."""
         parser: argparse.ArgumentParser = super().get_parser(  # type: ignore
@@ -87,7 +90,8 @@ class _Command(base.Base):
                 'lightos_jwt_dir is not set in [%s] of cinder.conf; it is '
                 'needed: the directory where each LightOS project has a '
                 'token of its own, <project>.jwt' % section.name)
-        keys.check_writable(folder, getattr(parsed_args, 'owner', None))
+        if self.writes:
+            keys.check_writable(folder, getattr(parsed_args, 'owner', None))
         settings = _as_administrator(section, parsed_args.admin_token_file)
         try:
             with base.connected(settings) as client:
@@ -165,6 +169,8 @@ class Show(_Command, show.ShowOne):
 
     Exit status 1 if its token cannot be used.
     """
+
+    writes = False
 
     def take_action(self, parsed_args: Any
                     ) -> tuple[Sequence[str], Sequence[Any]]:

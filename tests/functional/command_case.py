@@ -40,6 +40,19 @@ class Result:
         return json.loads(self.out)
 
 
+def run(conf: str, *words: str, stdin: str = '') -> Result:
+    """Run ``lightos-cinder`` without a terminal, in a process of its own.
+
+    It reads cinder.conf for Cinder's own code, which can do so only once.
+
+    :param conf: path of cinder.conf
+    """
+    return Result(subprocess.run(
+        [sys.executable, '-W', 'ignore', '-m', 'lightos_cinder.cli.app',
+         '--config-file', conf, *words],
+        input=stdin, capture_output=True, text=True, timeout=300))
+
+
 class CommandTestCase(database.DatabaseTestCase):
     """cinder.conf of the driver, in a file for a command to read."""
 
@@ -77,11 +90,6 @@ class CommandTestCase(database.DatabaseTestCase):
                     if value is not None:
                         file.write('%s = %s\n' % (key, value))
 
-    def command(self, *words: str, stdin: str = '',
-                environment: Mapping[str, str] = {}) -> Result:
+    def command(self, *words: str, stdin: str = '') -> Result:
         """Run ``lightos-cinder`` without a terminal."""
-        return Result(subprocess.run(
-            [sys.executable, '-W', 'ignore', '-m', 'lightos_cinder.cli.app',
-             '--config-file', self.conf, *words],
-            input=stdin, capture_output=True, text=True, timeout=120,
-            env=dict(os.environ, **environment)))
+        return run(self.conf, *words, stdin=stdin)

@@ -385,7 +385,7 @@ class StackTest(stack_case.StackTestCase):
 
     def test_from_public_type(self):
         made = self.create_type('Silver', **{'lightos:num_replicas': '2'})
-        self.addCleanup(made.delete)
+        self.addCleanup(self.cinder.volume_types.delete, made)
         ended = self.tenant('create', 'acme', '--tier', 'Iron', status=1)
         self.assertIn('allowed: Silver', ended.errors)
         self.tenant('create', 'acme', '--tier', 'Silver')

@@ -103,26 +103,31 @@ class WriteTest(unittest.TestCase):
         self.assertEqual([0o600], modes)
 
     def test_failure_leaves_nothing(self):
-        with open(self.path, 'w') as file:
-            file.write('old')
-        with mock.patch.object(os, 'replace', side_effect=OSError(
-                28, 'No space left on device')):
-            with self.assertRaises(errors.CommandError) as caught:
-                keys.write(self.path, self.token)
-        self.assertIn('No space left', str(caught.exception))
+        os.mkdir(self.path)
+        with self.assertRaises(errors.CommandError) as caught:
+            keys.write(self.path, self.token)
+        self.assertIn(self.path, str(caught.exception))
         self.assertNotIn('a.b.c', str(caught.exception))
         self.assertEqual(['acme.jwt'], os.listdir(self.folder))
-        with open(self.path) as file:
-            self.assertEqual('old', file.read())
 
     def test_owner(self):
         """It belongs to whom the one before it, or the directory, did."""
         given = []
-        with mock.patch.object(os, 'geteuid', return_value=0), \
-                mock.patch.object(os, 'getegid', return_value=0), \
-                mock.patch.object(os, 'fchown', lambda handle, uid, gid:
-                                  given.append((uid, gid))), \
-                mock.patch.object(os, 'stat', return_value=mock.Mock(
-                    st_uid=42407, st_gid=42400)):
+        there = os.stat(self.folder)
+
+        def fchown(handle, uid, gid):
+            given.append((uid, gid))
+
+        # As root does, whoever runs this.
+        with mock.patch.object(os, 'geteuid', lambda: 0), \
+                mock.patch.object(os, 'getegid', lambda: there.st_gid + 1), \
+                mock.patch.object(os, 'fchown', fchown):
             keys.write(self.path, self.token)
-        self.assertEqual([(42407, 42400)], given)
+        self.assertEqual([(there.st_uid, there.st_gid)], given)
+
+    def test_owner_that_is_not_there(self):
+        self.assertRaises(errors.CommandError, keys.check_writable,
+                          self.folder, 'nobody-such')
+        self.assertRaises(errors.CommandError, keys.check_writable,
+                          self.folder + '/nothing', None)
+        keys.check_writable(self.folder, None)
