@@ -30,7 +30,8 @@ class BarTest(unittest.TestCase):
     def test_terminal(self):
         stream = Terminal()
         bar = progress.Bar(stream, 4)
-        with mock.patch('time.monotonic', side_effect=[10, 10.01, 20]):
+        with mock.patch('time.monotonic', autospec=True,
+                        side_effect=[10, 10.01, 20]):
             bar.advance(1, 'a')
             bar.advance(1, 'b')
             bar.advance(8, 'c')
