@@ -133,9 +133,10 @@ class VolumeTypes:
         """
         try:
             if self._error is None and self._read is None:
-                self._read = (
-                    self._cloud.volume_types(),
-                    {one['id']: one for one in self._cloud.qos_specs()})
+                found = self._cloud.volume_types()
+                # Whoever is not shown the ones may not read the others.
+                qos = [] if are_hidden(found) else self._cloud.qos_specs()
+                self._read = found, {one['id']: one for one in qos}
         except cli_errors.CommandError as error:
             self._error = error
         if self._read is None:
@@ -268,11 +269,9 @@ class BackendCheck:
                                    'valid')
             return []
         askers, rows = askers_of(
-            found, qos, backend, self._options['default_replicas'],
+            [] if are_hidden(found) else found, qos, backend, self._options['default_replicas'],
             self._options['default_compression'])
-        hidden = bool(found) and not any('extra_specs' in one
-                                         for one in found)
-        yield findings.volume_types(askers, backend, hidden)
+        yield findings.volume_types(askers, backend, are_hidden(found))
         yield from rows
         return askers
 
@@ -330,6 +329,14 @@ class BackendCheck:
                 client.renewed(self._wait).get_cluster(), None)
         except errors.LightOSError as error:
             return findings.capacity(None, error)
+
+
+def are_hidden(found: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether OpenStack shows no extra specs, as to a tenant.
+
+    :param found: volume types as Cinder's API shows them
+    """
+    return bool(found) and not any('extra_specs' in one for one in found)
 
 
 def askers_of(found: Iterable[Mapping[str, Any]],
