@@ -268,10 +268,12 @@ class BackendCheck:
                                    'the options of their defaults are not '
                                    'valid')
             return []
+        hidden = are_hidden(found)
         askers, rows = askers_of(
-            [] if are_hidden(found) else found, qos, backend, self._options['default_replicas'],
+            [] if hidden else found, qos, backend,
+            self._options['default_replicas'],
             self._options['default_compression'])
-        yield findings.volume_types(askers, backend, are_hidden(found))
+        yield findings.volume_types(askers, backend, hidden)
         yield from rows
         return askers
 
@@ -292,9 +294,12 @@ class BackendCheck:
             held = None
             with contextlib.suppress(errors.NoToken):
                 held = credentials.token(name)
-            yield findings.project(name, these, held, _refusal(
-                client.renewed(self._wait).call, 'GET', 'projects', name,
-                'volumes', query={'limit': '1'}))
+            refusal = None
+            if held is None or findings.grants(held, name):
+                refusal = _refusal(
+                    client.renewed(self._wait).call, 'GET', 'projects', name,
+                    'volumes', query={'limit': '1'})
+            yield findings.project(name, these, held, refusal)
 
     def _replicas_rows(self, cluster: models.ClusterInfo,
                        askers: Sequence[findings.Asker]) -> Iterator[Row]:

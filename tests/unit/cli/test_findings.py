@@ -156,7 +156,8 @@ class FindingsTest(unittest.TestCase):
             self.assert_row(findings.replicas(3, [ANY], cluster), 'warning')
 
     @ddt.data(
-        ([policy()], 'ok', ()), ([models.Policy('gold', 'other', '')], 'ok', ()),
+        ([policy()], 'ok', ()),
+        ([models.Policy('gold', 'other', '')], 'ok', ()),
         ([policy(scope=('acme',))], 'ok', ()),
         ([policy(scope=('other',)), policy('free')], 'failed',
          ('not for use', 'name another: free')),
