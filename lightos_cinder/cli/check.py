@@ -29,6 +29,7 @@ from cliff import lister
 
 from lightos_cinder.cli import base
 from lightos_cinder.cli import cinder_conf
+from lightos_cinder.cli import cloud as openstack_cloud
 from lightos_cinder.cli import errors as cli_errors
 from lightos_cinder.cli import findings
 from lightos_cinder.cli import probe
@@ -116,12 +117,9 @@ def seconds(text: str) -> float:
 
 
 class VolumeTypes:
-    """OpenStack's volume types and QoS specs, read when they are needed.
+    """OpenStack's volume types and QoS specs, read when they are needed."""
 
-    :param cloud: :class:`lightos_cinder.cli.cloud.Cloud`
-    """
-
-    def __init__(self, cloud: Any) -> None:
+    def __init__(self, cloud: openstack_cloud.Cloud) -> None:
         self._cloud = cloud
         self._read: Optional[tuple[list[Any], dict[str, Any]]] = None
         self._error: Optional[cli_errors.CommandError] = None
@@ -135,7 +133,8 @@ class VolumeTypes:
             if self._error is None and self._read is None:
                 found = self._cloud.volume_types()
                 # Whoever is not shown the ones may not read the others.
-                qos = [] if are_hidden(found) else self._cloud.qos_specs()
+                qos = ([] if openstack_cloud.are_hidden(found)
+                       else self._cloud.qos_specs())
                 self._read = found, {one['id']: one for one in qos}
         except cli_errors.CommandError as error:
             self._error = error
@@ -268,7 +267,7 @@ class BackendCheck:
                                    'the options of their defaults are not '
                                    'valid')
             return []
-        hidden = are_hidden(found)
+        hidden = openstack_cloud.are_hidden(found)
         askers, rows = askers_of(
             [] if hidden else found, qos, backend,
             self._options['default_replicas'],
@@ -334,14 +333,6 @@ class BackendCheck:
                 client.renewed(self._wait).get_cluster(), None)
         except errors.LightOSError as error:
             return findings.capacity(None, error)
-
-
-def are_hidden(found: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether OpenStack shows no extra specs, as to a tenant.
-
-    :param found: volume types as Cinder's API shows them
-    """
-    return bool(found) and not any('extra_specs' in one for one in found)
 
 
 def askers_of(found: Iterable[Mapping[str, Any]],

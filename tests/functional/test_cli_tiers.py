@@ -347,7 +347,7 @@ class TiersTest(stack_case.StackTestCase):
         for words in (['show'], ['apply', self.file()]):
             ended = user.run('tiers', *words)
             self.assertEqual(1, ended.status)
-            self.assertTrue(ended.errors)
+            self.assertIn('credentials of an administrator', ended.errors)
             self.assertNotIn('Traceback', ended.errors)
 
     def test_check_without_an_openstack_that_answers(self):
