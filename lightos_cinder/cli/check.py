@@ -29,6 +29,7 @@ from cliff import lister
 
 from lightos_cinder.cli import base
 from lightos_cinder.cli import cinder_conf
+from lightos_cinder.cli import cloud as openstack_cloud
 from lightos_cinder.cli import errors as cli_errors
 from lightos_cinder.cli import findings
 from lightos_cinder.cli import probe
@@ -116,12 +117,9 @@ def seconds(text: str) -> float:
 
 
 class VolumeTypes:
-    """OpenStack's volume types and QoS specs, read when they are needed.
+    """OpenStack's volume types and QoS specs, read when they are needed."""
 
-    :param cloud: :class:`lightos_cinder.cli.cloud.Cloud`
-    """
-
-    def __init__(self, cloud: Any) -> None:
+    def __init__(self, cloud: openstack_cloud.Cloud) -> None:
         self._cloud = cloud
         self._read: Optional[tuple[list[Any], dict[str, Any]]] = None
         self._error: Optional[cli_errors.CommandError] = None
@@ -133,9 +131,11 @@ class VolumeTypes:
         """
         try:
             if self._error is None and self._read is None:
-                self._read = (
-                    self._cloud.volume_types(),
-                    {one['id']: one for one in self._cloud.qos_specs()})
+                found = self._cloud.volume_types()
+                # Whoever is not shown the ones may not read the others.
+                qos = ([] if openstack_cloud.are_hidden(found)
+                       else self._cloud.qos_specs())
+                self._read = found, {one['id']: one for one in qos}
         except cli_errors.CommandError as error:
             self._error = error
         if self._read is None:
@@ -267,11 +267,11 @@ class BackendCheck:
                                    'the options of their defaults are not '
                                    'valid')
             return []
+        hidden = openstack_cloud.are_hidden(found)
         askers, rows = askers_of(
-            found, qos, backend, self._options['default_replicas'],
+            [] if hidden else found, qos, backend,
+            self._options['default_replicas'],
             self._options['default_compression'])
-        hidden = bool(found) and not any('extra_specs' in one
-                                         for one in found)
         yield findings.volume_types(askers, backend, hidden)
         yield from rows
         return askers
@@ -293,9 +293,12 @@ class BackendCheck:
             held = None
             with contextlib.suppress(errors.NoToken):
                 held = credentials.token(name)
-            yield findings.project(name, these, held, _refusal(
-                client.renewed(self._wait).call, 'GET', 'projects', name,
-                'volumes', query={'limit': '1'}))
+            refusal = None
+            if held is None or findings.grants(held, name):
+                refusal = _refusal(
+                    client.renewed(self._wait).call, 'GET', 'projects', name,
+                    'volumes', query={'limit': '1'})
+            yield findings.project(name, these, held, refusal)
 
     def _replicas_rows(self, cluster: models.ClusterInfo,
                        askers: Sequence[findings.Asker]) -> Iterator[Row]:

@@ -18,7 +18,9 @@ Credentials are those of the ``openstack`` client: ``clouds.yaml`` with
 
 import contextlib
 from typing import Any
+from typing import Iterable
 from typing import Iterator
+from typing import Mapping
 from typing import Optional
 
 from keystoneauth1 import exceptions as keystone_errors
@@ -101,6 +103,17 @@ class Cloud:
             if not page:
                 return
             params['marker'] = page[-1]['id']
+
+
+def are_hidden(types: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether OpenStack does not show all extra specs of volume types.
+
+    To a tenant it shows a few, so that is not to be told by these.
+
+    :param types: as Cinder's API shows them
+    """
+    return not all('extra_specs' in one and 'qos_specs_id' in one
+                   for one in types)
 
 
 @contextlib.contextmanager

@@ -228,16 +228,31 @@ def volume_types(askers: Sequence[Asker], backend_name: str,
     return Row(check, OK, ', '.join(certain))
 
 
+def grants(held: tokens.Token, name: str) -> bool:
+    """Whether a token may be one to administer a project with.
+
+    So it may if it names no roles: the cluster can know them.
+    """
+    return not held.roles or not {
+        CLUSTER_ADMIN, '%s:admin' % name}.isdisjoint(held.roles)
+
+
 def project(name: str, askers: Sequence[Asker], held: Optional[tokens.Token],
             refusal: Optional[errors.LightOSError]) -> Row:
     """Whether volumes can be created in a LightOS project.
 
     :param held: the token for it, if there is one
-    :param refusal: what became of listing a volume; None if it succeeded
+    :param refusal: what became of listing a volume; None if it succeeded,
+        or if the token is none to ask with
     """
     check = 'LightOS project %s' % name
     of = _of(askers)
     bad = FAILED if _certain(askers) else WARNING
+    if held and not grants(held, name):
+        return Row(check, bad, 'the token in %s gives no role to administer '
+                   'it: its roles are %s%s' % (
+                       held.source, ', '.join(held.roles), of),
+                   'Have a token made with the role %s:admin' % name)
     if isinstance(refusal, (errors.Forbidden, errors.NotFound)):
         return Row(check, bad, 'there is no such project, or %s gives no '
                    'right to it%s' % (held.source if held else 'no token',
@@ -251,11 +266,6 @@ def project(name: str, askers: Sequence[Asker], held: Optional[tokens.Token],
     if refusal:
         return Row(check, bad, '%s%s' % (refusal, of),
                    'See the rows above')
-    if held and held.roles and not {
-            CLUSTER_ADMIN, '%s:admin' % name}.intersection(held.roles):
-        return Row(check, bad, 'the token in %s can read it, but its roles '
-                   'are %s%s' % (held.source, ', '.join(held.roles), of),
-                   'Have a token made with the role %s:admin' % name)
     return Row(check, OK, 'can be used%s' % of)
 
 

@@ -91,7 +91,7 @@ def plan(cloud: openstack_cloud.Cloud, tiers: Iterable[tier_file.Tier]
          ) -> list[tier_plan.Plan]:
     """What is to be done for tiers, by what is there now."""
     tiers = list(tiers)
-    types = {one['name']: one for one in cloud.volume_types()}
+    types = {one['name']: one for one in _volume_types(cloud)}
     qos = cloud.qos_specs()
     projects: dict[str, str] = {}
     if any(tier.access is not None for tier in tiers):
@@ -99,16 +99,21 @@ def plan(cloud: openstack_cloud.Cloud, tiers: Iterable[tier_file.Tier]
     plans = []
     for tier in tiers:
         present = types.get(tier.name)
-        if present and 'extra_specs' not in present:
-            raise errors.CommandError(
-                'OpenStack does not show the extra specs of volume types; '
-                'use the credentials of an administrator')
         access: set[str] = set()
         if (present and tier.access is not None
                 and not present.get(tier_plan.IS_PUBLIC)):
             access = cloud.type_access(present['id'])
         plans.append(tier_plan.make(tier, present, access, qos, projects))
     return plans
+
+
+def _volume_types(cloud: openstack_cloud.Cloud) -> list[dict[str, Any]]:
+    found = cloud.volume_types()
+    if openstack_cloud.are_hidden(found):
+        raise errors.CommandError(
+            'OpenStack does not show the extra specs of volume types; use '
+            'the credentials of an administrator')
+    return found
 
 
 def apply(cloud: openstack_cloud.Cloud, plans: Iterable[tier_plan.Plan]
@@ -150,11 +155,7 @@ class Show(base.Base, lister.Lister):
                     ) -> tuple[Sequence[str], Iterable[Sequence[Any]]]:
         """Read volume types and who may use them."""
         cloud = self.cloud
-        types = cloud.volume_types()
-        if types and not any('extra_specs' in one for one in types):
-            raise errors.CommandError(
-                'OpenStack does not show the extra specs of volume types; '
-                'use the credentials of an administrator')
+        types = _volume_types(cloud)
         qos = {one['id']: one for one in cloud.qos_specs()}
         projects = cloud.projects()
         return (('Name', 'Public', 'Backend', 'LightOS project', 'Replicas',

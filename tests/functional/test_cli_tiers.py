@@ -134,7 +134,6 @@ class TiersTest(stack_case.StackTestCase):
         self.assertEqual(1, ended.status)
         self.assertRegex(ended.errors, '(?s)tier lightstack-Silver: OpenStack '
                          'says: .*in use.*-   compression = <is> True')
-        self.delete(volume.id)
 
     def test_a_change_is_shown_and_asked_for(self):
         self.apply(None, '--yes')
@@ -307,6 +306,49 @@ class TiersTest(stack_case.StackTestCase):
                  'lightos:num_replicas')):
             self.assertEqual(result, rows[check]['Result'], rows[check])
             self.assertIn(text, rows[check]['What'])
+
+    def test_check_with_a_tenants_token(self):
+        """The cluster need not show him any QoS policy."""
+        self.apply(lambda content: content['tiers']['lightstack-Gold']
+                   .update(qos_policy='no-limit-policy'), '--yes')
+        path = settings.write(pathlib.Path(self.home, 'tenant.conf'), {
+            'DEFAULT': {'enabled_backends': 'lightstack'},
+            'lightstack': backend.section(
+                'lightstack', self.lightos, self.lightos.token(
+                    stack_case.PROJECT, lifetime=30 * 24 * 3600.0))})
+        self.addCleanup(path.unlink)
+        status, rows = self.rows('--config-file', str(path))
+        self.assertEqual(0, status, rows)
+        # Types that say nothing would go to the project default.
+        self.assertEqual('warning',
+                         rows['LightOS project default']['Result'])
+        self.assertEqual('ok', rows['QoS policy no-limit-policy']['Result'])
+        self.lightos.set_settings(tenant_reads_policies=False)
+        self.addCleanup(self.lightos.set_settings,
+                        tenant_reads_policies=True)
+        status, rows = self.rows('--config-file', str(path))
+        self.assertEqual(0, status, rows)
+        self.assertEqual('warning',
+                         rows['QoS policy no-limit-policy']['Result'])
+
+    def test_a_user_who_is_no_administrator(self):
+        self.openstack('user', 'create', '--domain', 'default', '--project',
+                       'acme', '--password', 'hers', 'user')
+        self.addCleanup(self.openstack, 'user', 'delete', 'user')
+        self.openstack('role', 'add', '--project', 'acme', '--user', 'user',
+                       'member')
+        user = cli_case.CommandLine(self.home, dict(
+            self.stack.user('user', 'acme', 'hers').environment(),
+            no_proxy='*'))
+        ended = user.run('check', '-f', 'json')
+        self.assertEqual(1, ended.status)
+        rows = {row['Check']: row for row in ended.rows}
+        self.assertIn('administrator', rows['volume types']['What to do'])
+        for words in (['show'], ['apply', self.file()]):
+            ended = user.run('tiers', *words)
+            self.assertEqual(1, ended.status)
+            self.assertIn('credentials of an administrator', ended.errors)
+            self.assertNotIn('Traceback', ended.errors)
 
     def test_check_without_an_openstack_that_answers(self):
         away = cli_case.CommandLine(self.home, dict(

@@ -249,6 +249,22 @@ class ClusterTest(ApiTestCase):
                          self.client.list_nodes())
         self.assert_sent('GET', '/api/v2/nodes', project=None)
 
+    def test_policies(self):
+        self.request.return_value = {'policies': [
+            {'UUID': 'p1', 'name': 'gold', 'state': 'Active',
+             'QoSRateLimitPolicy': {'policyVisibility': 'Scoped',
+                                    'projectsNamesScope': ['tenant']}},
+            {'UUID': 'p2', 'name': 'usual', 'QoSRateLimitPolicy': {
+                'policyVisibility': 'Global'}}, {'name': 'bare'}]}
+        self.assertEqual(
+            [models.Policy('p1', 'gold', 'Active', ('tenant',)),
+             models.Policy('p2', 'usual', ''), models.Policy('', 'bare', '')],
+            self.client.list_policies('tenant'))
+        # With the token of the project, which sees what it can use.
+        self.request.assert_called_once_with(
+            'GET', '/api/v2/policies', deadline=self.client.deadline,
+            project='tenant')
+
     def test_renewed_has_a_time_of_its_own(self):
         self.clock.advance(200)
         renewed = self.client.renewed(10)
