@@ -39,8 +39,8 @@ COLUMNS = ('Check', 'Result', 'What', 'What to do')
 
 CLUSTER_ADMIN = 'system:cluster-admin'
 
-_NEW_TOKEN = ('Have an administrator of the cluster make another ("lbcli '
-              'create jwt") and put it there')
+_RENEW = ('Have an administrator of the cluster make another ("lbcli '
+          'create jwt") and put it there')
 _OPTION = re.compile(r'lightos_\w+|driver_ssl_\w+')
 
 
@@ -175,10 +175,10 @@ def token(held: tokens.Token, now: datetime.datetime,
     check = 'token in %s' % held.source
     fault = held.fault(now)
     if fault:
-        return Row(check, FAILED, fault, _NEW_TOKEN)
+        return Row(check, FAILED, fault, _RENEW)
     if isinstance(refusal, errors.Unauthenticated):
         return Row(check, FAILED, 'the cluster refuses it: %s'
-                   % (refusal.message or 'status 401'), _NEW_TOKEN)
+                   % (refusal.message or 'status 401'), _RENEW)
     told = '%s; %s' % (
         'roles %s' % ', '.join(held.roles) if held.roles
         else 'it names no roles', _expiry(held, now))
@@ -186,7 +186,7 @@ def token(held: tokens.Token, now: datetime.datetime,
         return Row(check, WARNING, '%s; the cluster was not able to judge '
                    'it: %s' % (told, refusal), 'Check again')
     if held.expiry and now >= held.expiry - credentials.NOTICE:
-        return Row(check, WARNING, told, _NEW_TOKEN)
+        return Row(check, WARNING, told, _RENEW)
     return Row(check, OK, told)
 
 
