@@ -41,7 +41,7 @@ _NQN_LENGTH = 223
 #: What an ACL can hold instead of host NQNs (REST API facts, 2.10).
 _NOT_A_HOST = (models.ALLOW_ANY, models.ALLOW_NONE)
 
-_HOST_NQN_FILE = '/etc/nvme/hostnqn'
+HOST_NQN_FILE = '/etc/nvme/hostnqn'
 
 
 def validate(connector: Optional[Mapping[str, Any]], use_ip_acl: bool,
@@ -57,7 +57,7 @@ def validate(connector: Optional[Mapping[str, Any]], use_ip_acl: bool,
         connector = {}
     if not connector.get('nqn'):
         raise exception.InvalidConnectorException(
-            missing=_('nqn (the host NQN in %s)') % _HOST_NQN_FILE)
+            missing=_('nqn (the host NQN in %s)') % HOST_NQN_FILE)
     if not _is_nqn(connector['nqn']):
         # Anybody may write a connector, and the cluster takes any text. One
         # that means everybody to it must not get into an ACL.
@@ -66,7 +66,7 @@ def validate(connector: Optional[Mapping[str, Any]], use_ip_acl: bool,
                       'Name of at most %(most)d characters without blanks, '
                       'as in %(file)s)')
             % {'nqn': connector['nqn'], 'most': _NQN_LENGTH,
-               'file': _HOST_NQN_FILE})
+               'file': HOST_NQN_FILE})
     if not connector.get('found_dsc'):
         raise exception.InvalidConnectorException(
             missing=_('found_dsc (the LightOS discovery client must run on '
@@ -141,7 +141,7 @@ def properties(volume: models.Volume, cluster: models.ClusterInfo
         services in ``lightos_nodes``
     """
     nodes = {}
-    for endpoint in _discovery_endpoints(cluster):
+    for endpoint in discovery_endpoints(cluster):
         nodes[endpoint.host] = {'target_portal': endpoint.host,
                                 'target_port': endpoint.port,
                                 'transport_type': 'tcp'}
@@ -150,8 +150,9 @@ def properties(volume: models.Volume, cluster: models.ClusterInfo
             'subsysnqn': cluster.subsystem_nqn}
 
 
-def _discovery_endpoints(cluster: models.ClusterInfo
-                         ) -> Iterable[endpoints.Endpoint]:
+def discovery_endpoints(cluster: models.ClusterInfo
+                        ) -> list[endpoints.Endpoint]:
+    """Where the discovery services of a cluster listen."""
     if cluster.discovery_endpoints:
         return endpoints.parse_all(cluster.discovery_endpoints)
     return [endpoints.Endpoint(data.host, _DISCOVERY_PORT)
@@ -167,10 +168,25 @@ def lacking_here() -> list[str]:
     :returns: for people; empty if nothing is lacking
     """
     lacking = []
-    if not os.path.exists(_HOST_NQN_FILE) and not shutil.which('nvme'):
+    if not os.path.exists(HOST_NQN_FILE) and not shutil.which('nvme'):
         lacking.append(_('a host NQN in %s (install nvme-cli)')
-                       % _HOST_NQN_FILE)
-    if not lightos.LightOSConnector(root_helper='').find_dsc():
+                       % HOST_NQN_FILE)
+    if not discovery_client_answers():
         lacking.append(_("a running discovery client (install Lightbits' "
                          "discovery-client package)"))
     return lacking
+
+
+def discovery_client_answers() -> bool:
+    """Whether a discovery client runs on this host, as os-brick finds it."""
+    return bool(lightos.LightOSConnector(root_helper='').find_dsc())
+
+
+def host_nqn() -> Optional[str]:
+    """The NQN of this host; None if it has none that can be used."""
+    try:
+        with open(HOST_NQN_FILE) as file:
+            found = file.read().strip()
+    except (OSError, ValueError):
+        return None
+    return found if _is_nqn(found) else None

@@ -163,6 +163,11 @@ def is_temporary(name: str) -> bool:
     return name.startswith('clone-') and bool(_UUID.search(name))
 
 
+def clone_of(name: str) -> str:
+    """The name of the volume that a temporary snapshot was made for."""
+    return name.partition('-')[2].rpartition('-')[0]
+
+
 def temporary_snapshot_ref(clone: Ref, source: Ref) -> Ref:
     """Where the snapshot will be that a clone is made of.
 

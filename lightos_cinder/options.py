@@ -17,6 +17,7 @@ import ipaddress
 import os
 import ssl
 from typing import Any
+from typing import Callable
 from typing import Optional
 
 from cinder import exception
@@ -169,20 +170,8 @@ class Settings:
         :raises InvalidConfigurationValue: names the option, its value
             where that is no secret, and what is allowed
         """
-        return cls(
-            endpoints=_endpoints(configuration),
-            credentials=_credentials(configuration, clock),
-            trust=_trust(configuration),
-            default_replicas=_get(configuration,
-                                  'lightos_default_num_replicas'),
-            default_compression=_get(configuration,
-                                     'lightos_default_compression_enabled'),
-            request_timeout=_seconds(configuration,
-                                     'lightos_api_service_timeout'),
-            operation_timeout=_seconds(configuration,
-                                       'lightos_operation_timeout'),
-            use_ip_acl=_get(configuration, 'lightos_use_ipacl'),
-            ip_acl_networks=_networks(configuration))
+        return cls(**{field: read(configuration, clock)
+                      for field, read in _READ.items()})
 
 
 def _get(configuration: Any, option: str) -> Any:
@@ -294,3 +283,41 @@ def _networks(configuration: Any) -> tuple[acl.Network, ...]:
     except ValueError as error:
         raise _invalid(option, ','.join(listed),
                        _('networks in CIDR notation (%s)') % error)
+
+
+#: By what each field of :class:`Settings` is read.
+_READ: dict[str, Callable[[Any, polling.Clock], Any]] = {
+    'endpoints': lambda configuration, _clock: _endpoints(configuration),
+    'credentials': _credentials,
+    'trust': lambda configuration, _clock: _trust(configuration),
+    'default_replicas': lambda configuration, _clock: _get(
+        configuration, 'lightos_default_num_replicas'),
+    'default_compression': lambda configuration, _clock: _get(
+        configuration, 'lightos_default_compression_enabled'),
+    'request_timeout': lambda configuration, _clock: _seconds(
+        configuration, 'lightos_api_service_timeout'),
+    'operation_timeout': lambda configuration, _clock: _seconds(
+        configuration, 'lightos_operation_timeout'),
+    'use_ip_acl': lambda configuration, _clock: _get(
+        configuration, 'lightos_use_ipacl'),
+    'ip_acl_networks': lambda configuration, _clock: _networks(
+        configuration),
+}
+
+
+def read_each(configuration: Any, clock: polling.Clock = polling.Clock()
+              ) -> tuple[dict[str, Any],
+                         dict[str, exception.InvalidConfigurationValue]]:
+    """Read a backend's section as far as it can be.
+
+    :param configuration: as for :meth:`Settings.load`
+    :returns: the fields of :class:`Settings` that can be used, and for each
+        of the others why not
+    """
+    usable, faults = {}, {}
+    for field, read in _READ.items():
+        try:
+            usable[field] = read(configuration, clock)
+        except exception.InvalidConfigurationValue as error:
+            faults[field] = error
+    return usable, faults

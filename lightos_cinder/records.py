@@ -125,14 +125,23 @@ def attached(volume: Any, networks: Sequence[acl.Network]
             for connector in connectors(volume)]
 
 
+def is_migrating(volume: Any) -> bool:
+    """Whether it is being migrated, or is what another is migrated to."""
+    return volume.migration_status not in _NOT_MIGRATING
+
+
+def is_at_rest(volume: Any) -> bool:
+    """Whether Cinder itself does nothing with a volume."""
+    return volume.status in _AT_REST and not is_migrating(volume)
+
+
 def tells_all_hosts(volume: Any) -> bool:
     """Whether all hosts that a volume may be opened to are on record.
 
     They are not while Cinder has it attached for its own purposes, or has
     attachments that have no connector yet.
     """
-    return (volume.status in _AT_REST
-            and volume.migration_status in _NOT_MIGRATING
+    return (is_at_rest(volume)
             and len(connectors(volume)) == len(volume.volume_attachment))
 
 
@@ -177,6 +186,12 @@ def unconfirmed(volume: Any) -> Mapping[str, str]:
     return {key[len(_UNCONFIRMED):]: mark
             for key, mark in volume.admin_metadata.items()
             if key.startswith(_UNCONFIRMED)}
+
+
+def unconfirmed_since(volume: Any) -> Mapping[str, str]:
+    """The same, each with when that was: UTC in the form of ISO 8601."""
+    return {nqn: volume.admin_metadata[_UNCONFIRMED + nqn]
+            for nqn in unconfirmed(volume)}
 
 
 def now(volume_id: str) -> Any:

@@ -15,6 +15,7 @@
 One method is one call, but for listings, which are one call a page.
 """
 
+import base64
 from typing import Any
 from typing import Callable
 from typing import Generic
@@ -224,10 +225,16 @@ class LightOSClient:
 
         :param segments: of the path, not quoted
         """
-        project = segments[1] if segments[0] == 'projects' else None
+        project = segments[1] if (
+            segments[0] == 'projects' and len(segments) > 1) else None
         return self._transport.request(
             method, transport.path(*segments), deadline=self.deadline,
             project=project, query=query, body=body, etag=etag)
+
+    def probe_project(self, project: str) -> None:
+        """``GET /projects/{project}/volumes?limit=1``: who may look."""
+        self.call('GET', 'projects', project, 'volumes',
+                  query={'limit': '1'})
 
     def get_cluster_info(self) -> models.ClusterInfo:
         """``GET /clusterinfo``: what a tenant may know of the cluster."""
@@ -240,6 +247,63 @@ class LightOSClient:
     def get_project(self, name: str) -> models.Project:
         """``GET /projects/{name}``; a tenant may be refused."""
         return models.Project.from_json(self.call('GET', 'projects', name))
+
+    def list_policies(self, project: str) -> list[models.Policy]:
+        """``GET /policies``; a tenant may be refused.
+
+        :param project: whose token to ask with: a tenant is shown the
+            policies that his volumes can have
+        """
+        reply = self._transport.request(
+            'GET', transport.path('policies'), deadline=self.deadline,
+            project=project)
+        return [models.Policy.from_json(item)
+                for item in _objects(reply, 'policies')]
+
+    def list_projects(self) -> list[models.Project]:
+        """``GET /projects``; a tenant is shown its own only.
+
+        What tells whether there is a project: the call for one may be
+        refused alike if there is none (REST API facts, 1.7).
+        """
+        return [models.Project.from_json(item) for item in _objects(
+            self.call('GET', 'projects'), 'projects')]
+
+    def create_project(self, name: str, description: str) -> None:
+        """``POST /projects``, as an administrator of the cluster."""
+        self.call('POST', 'projects',
+                  body={'name': name, 'description': description})
+
+    def delete_project(self, name: str) -> None:
+        """``DELETE /projects/{name}``, as an administrator of the cluster.
+
+        Refused while it holds anything (REST API facts, 5).
+        """
+        self.call('DELETE', 'projects', name)
+
+    def list_credentials(self, project: str) -> list[models.Credential]:
+        """``GET /projects/{project}/credentials``."""
+        return [models.Credential.from_json(item) for item in _objects(
+            self.call('GET', 'projects', project, 'credentials'),
+            'credentials')]
+
+    def create_credential(self, project: str, credential: str,
+                          public_key: bytes) -> None:
+        """``POST /projects/{project}/credentials``.
+
+        :param credential: its ID
+        :param public_key: in PEM, to verify tokens with
+        """
+        self.call('POST', 'projects', project, 'credentials', body={
+            'ID': credential, 'type': 'RS256PubKey',
+            'payload': base64.b64encode(public_key).decode()})
+
+    def delete_credential(self, project: str, credential: str) -> None:
+        """``DELETE /projects/{project}/credentials/{ID}``.
+
+        Tokens that were signed with it are accepted no more.
+        """
+        self.call('DELETE', 'projects', project, 'credentials', credential)
 
     def list_nodes(self) -> list[models.Node]:
         """``GET /nodes``; a tenant may be refused."""

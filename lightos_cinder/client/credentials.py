@@ -123,6 +123,19 @@ class Credentials:
             chosen = self._choose(project, anew=True)
         return chosen if chosen != refused else None
 
+    def held(self) -> list[tokens.Token]:
+        """All tokens as they are now, the common one first."""
+        with self._lock:
+            files: list[tokens.TokenFile] = []
+            if self._directory is not None:
+                try:
+                    names: Iterable[str] = os.listdir(self._directory)
+                except OSError:
+                    names = ()
+                files = self._read_all(_split(names)[0])
+        return ([self._common] if self._common else []) + [
+            file.token for file in files if file.token]
+
     def describe(self, token: Optional[tokens.Token]) -> Optional[str]:
         """Where a token is from and what is known to be wrong with it.
 

@@ -304,6 +304,47 @@ class Project:
 
 
 @dataclasses.dataclass(frozen=True)
+class Policy:
+    """A QoS policy.
+
+    :param state: ``Active`` where volumes can have it
+    :param scope: the projects whose volumes can have it; None for all, or
+        if a tenant asks, who is shown only what he can use
+    """
+
+    uuid: str
+    name: str
+    state: str
+    scope: Optional[tuple[str, ...]] = None
+
+    @classmethod
+    def from_json(cls, json: JSON) -> 'Policy':
+        """Read the API's Policy (REST API facts, 6)."""
+        rules = _object(json, 'QoSRateLimitPolicy')
+        scoped = _text(rules, 'policyVisibility') == 'Scoped'
+        return cls(
+            uuid=_uuid(json, 'UUID'), name=_text(json, 'name'),
+            state=_text(json, 'state'),
+            scope=_texts(rules, 'projectsNamesScope') if scoped else None)
+
+
+@dataclasses.dataclass(frozen=True)
+class Credential:
+    """What a project has to verify tokens with, or a certificate.
+
+    :param id: unique in its project
+    """
+
+    id: str
+    kind: str
+
+    @classmethod
+    def from_json(cls, json: JSON) -> 'Credential':
+        """Read the API's Credential (REST API facts, 5)."""
+        return cls(id=_text(json, 'ID'), kind=_text(json, 'type'))
+
+
+@dataclasses.dataclass(frozen=True)
 class Node:
     """A storage node."""
 

@@ -50,12 +50,16 @@ class Token:
     :param source: the option or the file it is in, for people
     :param expiry: when it expires; None if it never does
     :param begin: before when it is not valid; None if it always was
+    :param roles: ``<project>:admin``, ``<project>:viewer`` or
+        ``system:cluster-admin`` (REST API facts, 1.7); empty if it does
+        not say
     """
 
     text: str = dataclasses.field(repr=False)
     source: str
     expiry: Optional[datetime.datetime] = None
     begin: Optional[datetime.datetime] = None
+    roles: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, text: str, source: str) -> 'Token':
@@ -69,7 +73,7 @@ class Token:
         try:
             claims = _claims(text)
             return cls(text, source, _moment(claims, 'exp'),
-                       _moment(claims, 'nbf'))
+                       _moment(claims, 'nbf'), _roles(claims))
         except BadToken as error:
             reason = str(error)
         # Out here, and with nothing left of it: an error holds the one that
@@ -192,3 +196,10 @@ def _moment(claims: Mapping[str, Any], name: str
                                                datetime.timezone.utc)
     except (TypeError, ValueError, OverflowError, OSError):
         raise BadToken('its claim %r is not a time' % name) from None
+
+
+def _roles(claims: Mapping[str, Any]) -> tuple[str, ...]:
+    roles = claims.get('roles')
+    if not isinstance(roles, list):
+        return ()
+    return tuple(role for role in roles if isinstance(role, str))

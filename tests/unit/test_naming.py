@@ -125,6 +125,12 @@ class VolumeRefTest(unittest.TestCase):
         self.assertEqual(naming.Ref(volume.id, 'tenant', VOLUME_NAME, UUID),
                          volume_ref(volume, 'of-the-type'))
 
+    def test_temporary_snapshot_tells_the_clone(self):
+        clone = naming.Ref('id', 'tenant', VOLUME_NAME)
+        name = naming.temporary_snapshot_ref(clone, clone).name
+        self.assertEqual(VOLUME_NAME, naming.clone_of(name))
+        self.assertEqual('', naming.clone_of('snapshot'))
+
     def test_what_is_recorded_of_a_name_fits_into_the_database(self):
         text = naming.provider_location(UUID, 'n' * 253)
         self.assertEqual(255, len(text))

@@ -10,6 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import dataclasses
 import datetime
 import os
 import tempfile
@@ -380,3 +381,31 @@ class TrustTest(SettingsTestCase):
         trust = self.load(driver_ssl_cert_verify=False,
                           driver_ssl_cert_path='/missing.pem').trust
         self.assertFalse(trust.any_check)
+
+
+class ReadEachTest(SettingsTestCase):
+    """As far as it can be."""
+
+    def read(self, **values):
+        self.set(**values)
+        return options.read_each(self.configuration)
+
+    def test_all_that_settings_have(self):
+        usable, faults = self.read(lightos_jwt=token(1))
+        self.assertEqual({}, faults)
+        self.assertEqual({field.name for field in dataclasses.fields(
+            options.Settings)}, set(usable))
+
+    def test_one_that_cannot_be_hides_no_other(self):
+        usable, faults = self.read(
+            lightos_jwt=token(-1), lightos_api_port=0,
+            lightos_ipacl_networks=['x'],
+            lightos_tls_fingerprints=[FINGERPRINT])
+        self.assertEqual({'credentials', 'endpoints', 'ip_acl_networks'},
+                         set(faults))
+        for field, option in (('credentials', 'lightos_jwt'),
+                              ('endpoints', 'lightos_api_port'),
+                              ('ip_acl_networks', 'lightos_ipacl_networks')):
+            self.assertIn(option, str(faults[field]))
+        self.assertEqual({FINGERPRINT}, usable['trust'].fingerprints)
+        self.assertFalse(set(usable) & set(faults))

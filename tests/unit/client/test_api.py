@@ -251,6 +251,53 @@ class ClusterTest(ApiTestCase):
                          self.client.list_nodes())
         self.assert_sent('GET', '/api/v2/nodes', project=None)
 
+    def test_policies(self):
+        self.request.return_value = {'policies': [
+            {'UUID': 'p1', 'name': 'gold', 'state': 'Active',
+             'QoSRateLimitPolicy': {'policyVisibility': 'Scoped',
+                                    'projectsNamesScope': ['tenant']}},
+            {'UUID': 'p2', 'name': 'usual', 'QoSRateLimitPolicy': {
+                'policyVisibility': 'Global'}}, {'name': 'bare'}]}
+        self.assertEqual(
+            [models.Policy('p1', 'gold', 'Active', ('tenant',)),
+             models.Policy('p2', 'usual', ''), models.Policy('', 'bare', '')],
+            self.client.list_policies('tenant'))
+        # With the token of the project, which sees what it can use.
+        self.request.assert_called_once_with(
+            'GET', '/api/v2/policies', deadline=self.client.deadline,
+            project='tenant')
+
+    def test_projects_are_listed_in_no_project(self):
+        self.request.return_value = {'projects': [{'name': 'acme'}]}
+        self.assertEqual(['acme'], [
+            one.name for one in self.client.list_projects()])
+        self.assert_sent('GET', '/api/v2/projects', project=None)
+
+    def test_project(self):
+        self.client.create_project('tenant', 'mine')
+        self.assert_sent('POST', '/api/v2/projects', project=None, body={
+            'name': 'tenant', 'description': 'mine'})
+        self.request.reset_mock()
+        self.client.delete_project('tenant')
+        self.assert_sent('DELETE', HERE[:-1])
+        self.request.reset_mock()
+        self.client.probe_project('tenant')
+        self.assert_sent('GET', HERE + 'volumes', query={'limit': '1'})
+
+    def test_credentials(self):
+        self.request.return_value = {'credentials': [
+            {'ID': 'a', 'type': 'RS256PubKey', 'payload': 'QUJD'}]}
+        self.assertEqual([models.Credential('a', 'RS256PubKey')],
+                         self.client.list_credentials('tenant'))
+        self.assert_sent('GET', HERE + 'credentials')
+        self.request.reset_mock()
+        self.client.create_credential('tenant', 'a', b'ABC')
+        self.assert_sent('POST', HERE + 'credentials', body={
+            'ID': 'a', 'type': 'RS256PubKey', 'payload': 'QUJD'})
+        self.request.reset_mock()
+        self.client.delete_credential('tenant', 'a')
+        self.assert_sent('DELETE', HERE + 'credentials/a')
+
     def test_renewed_has_a_time_of_its_own(self):
         self.clock.advance(200)
         renewed = self.client.renewed(10)

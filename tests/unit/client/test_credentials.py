@@ -67,6 +67,25 @@ class CredentialsTestCase(unittest.TestCase):
         return logs.output
 
 
+class HeldTest(CredentialsTestCase):
+
+    def test_all_tokens(self):
+        self.put('gold')
+        self.put('acme', days=-1)
+        self.assertEqual(
+            ['lightos_jwt', token_files.path(self.folder, 'acme'),
+             token_files.path(self.folder, 'gold')],
+            [one.source for one in self.make(self.text('all')).held()])
+        self.assertEqual([], self.make(directory=False).held())
+
+    def test_a_directory_that_is_gone(self):
+        held = self.make(self.text('all'))
+        os.rmdir(self.folder)
+        self.assertEqual(['lightos_jwt'],
+                         [one.source for one in held.held()])
+        os.mkdir(self.folder)
+
+
 @ddt.ddt
 class CommonTest(CredentialsTestCase):
     """No directory: one token or none for everything."""

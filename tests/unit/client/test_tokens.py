@@ -51,6 +51,14 @@ class TokenTest(unittest.TestCase):
         text = token()
         self.assertEqual(text, tokens.Token.parse(text + end, 'x').text)
 
+    @ddt.data((['a:admin', 'b:viewer'], ('a:admin', 'b:viewer')),
+              (['a:admin', 5, None], ('a:admin',)),
+              ('a:admin', ()), ({}, ()), (None, ()))
+    @ddt.unpack
+    def test_roles(self, claimed, roles):
+        self.assertEqual(roles, tokens.Token.parse(
+            token(roles=claimed), 'x').roles)
+
     def test_is_never_shown(self):
         text = token()
         held = tokens.Token.parse(text, 'lightos_jwt')

@@ -1,0 +1,118 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The program ``lightos-cinder``."""
+
+import argparse
+from importlib import metadata
+import logging
+import sys
+from typing import Any
+from typing import Optional
+from typing import Sequence
+
+from cliff import app
+from cliff import commandmanager
+
+#: The group of entry points that commands are found by.
+NAMESPACE = 'lightos_cinder.cli'
+
+_DESCRIPTION = """\
+Look after Lightbits LightOS storage in an OpenStack cloud: what to do before,
+around and after the volume driver."""
+
+_EPILOG = """\
+what is read:
+  cinder.conf is found as cinder-volume finds it; no service is started.
+  OpenStack's credentials are those of the openstack client: the variables
+  OS_*, or an entry of clouds.yaml by --os-cloud or OS_CLOUD.
+
+exit status:
+  0 all is well; 1 something is not, and was told; 2 the command line is wrong
+
+examples:
+  lightos-cinder check
+  lightos-cinder --config-file /etc/kolla/cinder-volume/cinder.conf check
+  lightos-cinder tiers apply etc/tiers.yaml --dry-run
+  lightos-cinder help tiers apply
+  lightos-cinder complete > /etc/bash_completion.d/lightos-cinder
+"""
+
+
+class App(app.App):
+    """Finds the command and runs it."""
+
+    NAME = 'lightos-cinder'
+    LOG = logging.getLogger(NAME)
+    # Commands say what they have to say; what libraries log is for -v.
+    DEFAULT_VERBOSE_LEVEL = 0
+
+    def __init__(self) -> None:
+        super().__init__(
+            _DESCRIPTION, metadata.version('lightos-cinder'),
+            commandmanager.CommandManager(NAMESPACE), deferred_help=True)
+
+    def build_option_parser(self, description: Optional[str],
+                            version: Optional[str],
+                            argparse_kwargs: Optional[dict[str, Any]] = None
+                            ) -> argparse.ArgumentParser:
+        """The options that every command has."""
+        parser = super().build_option_parser(description, version, dict(
+            argparse_kwargs or {}, prog=self.NAME, epilog=_EPILOG,
+            # The options of commands are no abbreviations of these.
+            allow_abbrev=False,
+            formatter_class=argparse.RawDescriptionHelpFormatter))
+        group = parser.add_argument_group('options of all commands')
+        group.add_argument(
+            '--config-file', action='append', metavar='FILE',
+            help='read this in place of the cinder.conf that cinder-volume '
+                 'would read; can be repeated')
+        group.add_argument(
+            '--config-dir', action='append', metavar='DIR',
+            help='read all *.conf in it, too; can be repeated')
+        group.add_argument(
+            '--backend', action='append', metavar='SECTION',
+            help='section of a LightOS backend in cinder.conf; can be '
+                 'repeated; all that are enabled if left out')
+        group.add_argument(
+            '--os-cloud', metavar='NAME',
+            help='entry of clouds.yaml to take OpenStack credentials from')
+        return parser
+
+    def configure_logging(self) -> None:
+        """Log to where was asked for, and nowhere else.
+
+        oslo.log, which comes with Cinder, has everything on standard error
+        until it is set up, as no command does.
+        """
+        root = logging.getLogger()
+        for handler in list(root.handlers):
+            root.removeHandler(handler)
+        super().configure_logging()
+
+    def interact(self) -> None:
+        """Refuse a command line without a command."""
+        self.parser.error('name a command; see %s --help' % self.NAME)
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Run a command; the exit status.
+
+    :param argv: words behind the name of the program; None for those that
+        it was started with
+    """
+    words = sys.argv[1:] if argv is None else list(argv)
+    return App().run(words or ['--help'])
+
+
+if __name__ == '__main__':
+    sys.exit(main())
