@@ -188,12 +188,6 @@ def unconfirmed(volume: Any) -> Mapping[str, str]:
             if key.startswith(_UNCONFIRMED)}
 
 
-def unconfirmed_since(volume: Any) -> Mapping[str, str]:
-    """The same, each with when that was: UTC in the form of ISO 8601."""
-    return {nqn: volume.admin_metadata[_UNCONFIRMED + nqn]
-            for nqn in unconfirmed(volume)}
-
-
 def now(volume_id: str) -> Any:
     """A volume as it is on record at this moment.
 

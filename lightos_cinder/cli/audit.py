@@ -34,7 +34,6 @@ from lightos_cinder.cli import mending
 from lightos_cinder.cli import progress
 from lightos_cinder.client import api
 from lightos_cinder.client import errors as client_errors
-from lightos_cinder.client import polling
 from lightos_cinder.client import transport
 from lightos_cinder import options
 
@@ -75,8 +74,8 @@ class _Backend:
 
     def client(self) -> api.LightOSClient:
         """The API for one reading, whose time begins now."""
-        return api.LightOSClient(self.connection, polling.Deadline(
-            self.connection.clock, self.settings.operation_timeout))
+        return base.client_of(self.connection,
+                              self.settings.operation_timeout)
 
     def mender(self) -> mending.Mender:
         """What can be put right there."""

@@ -46,6 +46,7 @@ from lightos_cinder.client import api
 from lightos_cinder.client import credentials as jwt_credentials
 from lightos_cinder.client import endpoints
 from lightos_cinder.client import polling
+from lightos_cinder.client import settling
 from lightos_cinder.client import transport
 from lightos_cinder import options
 
@@ -144,5 +145,12 @@ def connected(settings: options.Settings,
         ``renewed`` begins another
     """
     with reached(settings, credentials) as connection:
-        yield api.LightOSClient(connection, polling.Deadline(
-            connection.clock, settings.operation_timeout))
+        yield client_of(connection, settings.operation_timeout)
+
+
+def client_of(connection: transport.Transport, seconds: float
+              ) -> api.LightOSClient:
+    """The API of a cluster, with so long for all calls together."""
+    return api.LightOSClient(
+        connection, polling.Deadline(connection.clock, seconds),
+        settling.SettleTimes(connection.clock))

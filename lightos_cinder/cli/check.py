@@ -387,7 +387,7 @@ def _connected(usable: Sequence[endpoints.Endpoint],
         endpoints.Endpoints(usable, clock), credentials, trust, clock,
         request_timeout=wait, user_agent=base.USER_AGENT)
     try:
-        yield api.LightOSClient(made, polling.Deadline(clock, wait))
+        yield base.client_of(made, wait)
     finally:
         made.close()
 

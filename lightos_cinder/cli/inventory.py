@@ -142,7 +142,7 @@ class Cinder:
         status = volume.status or ''
         # Cinder attaches its temporary volumes without telling where.
         settled = volume.use_quota and not records.is_migrating(volume)
-        marks = records.unconfirmed_since(volume)
+        marks = records.unconfirmed(volume)
         return comparison.VolumeRecord(
             naming.volume_ref(
                 volume, lambda: (projects.get(volume.volume_type_id)
