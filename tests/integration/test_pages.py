@@ -33,11 +33,12 @@ from tests.stack import volumes
 ROOT = pathlib.Path(__file__).parents[2]
 PASSWORD = 'not-a-secret'
 
-#: What begins a command that needs what the stack has not: Nova, a real
-#: cluster's CA, or the packages of a distribution.
-_LACKING = ('openstack server', 'systemctl', 'grep', 'cat', 'curl',
-            'oslo-config-generator', '<python', 'openssl s_client -connect '
-            '192.0.2.41:443 -CAfile')
+#: What begins a command that needs what the stack has not: Nova, Neutron, a
+#: real cluster's CA, or the packages of a distribution.
+_LACKING = ('openstack network', 'openstack subnet', 'openstack server',
+            'systemctl', 'grep', 'cat', 'curl', 'oslo-config-generator',
+            '<python',
+            'openssl s_client -connect 192.0.2.41:443 -CAfile')
 
 _BLOCK = re.compile(
     r'^( *)\.\. code-block:: console\n((?:\n|\1 +.*\n)+)', re.MULTILINE)
