@@ -26,6 +26,7 @@ version = release = metadata.version('lightos-cinder')
 
 extensions = [
     'openstackdocstheme',
+    'commands',
     'messages',
     'option_tables',
     'reno.sphinxext',

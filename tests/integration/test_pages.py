@@ -36,7 +36,7 @@ PASSWORD = 'not-a-secret'
 #: What begins a command that needs what the stack has not: Nova, Neutron, a
 #: real cluster's CA, or the packages of a distribution.
 _LACKING = ('openstack network', 'openstack subnet', 'openstack server',
-            'systemctl', 'grep', 'cat', 'curl', 'oslo-config-generator',
+            'systemctl', 'grep', 'cat', 'curl', 'scp', 'oslo-config-generator',
             '<python',
             'openssl s_client -connect 192.0.2.41:443 -CAfile')
 
@@ -104,6 +104,8 @@ class PagesTestCase(stack_case.StackTestCase):
                 '192.0.2.41:443': endpoint,
                 '--owner cinder --group cinder ': '',
                 '/etc/cinder/lightos': str(self.tokens),
+                '/etc/bash_completion.d': str(self.folder),
+                'etc/tiers.yaml': str(ROOT / 'etc/tiers.yaml'),
                 'etc/volume-types.sh': str(ROOT / 'etc/volume-types.sh'),
                 '--password-prompt': f'--password {PASSWORD}',
                 '<host>@': 'controller@', **more}.items():
@@ -118,6 +120,12 @@ class PagesTestCase(stack_case.StackTestCase):
             ['set -Eeuo pipefail',
              "trap 'echo \"failed: $BASH_COMMAND\" >&2' ERR",
              *(self.here(command, **more) for command in said)])
+        # Where the command line finds cinder.conf as cinder-volume does.
+        home = self.folder / '.cinder'
+        home.mkdir(exist_ok=True)
+        link = home / 'cinder.conf'
+        if not link.exists():
+            link.symlink_to(self.stack.folder / 'cinder' / 'cinder.conf')
         path = os.pathsep.join([os.path.dirname(sys.executable),
                                 os.environ['PATH']])
         done = subprocess.run(
@@ -125,7 +133,8 @@ class PagesTestCase(stack_case.StackTestCase):
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, check=False, timeout=300,
             env=process.clean_environment() | user.environment() | {
-                'PATH': path, 'PYTHONWARNINGS': 'ignore'})
+                'HOME': str(self.folder), 'PATH': path,
+                'PYTHONWARNINGS': 'ignore'})
         self.assertEqual(0, done.returncode, done.stdout)
         return done.stdout
 
@@ -133,24 +142,21 @@ class PagesTestCase(stack_case.StackTestCase):
 class TenantsTest(PagesTestCase):
     """From a LightOS project to a volume, and back to nothing."""
 
-    def test_all(self) -> None:
+    def test_by_command(self) -> None:
         admin = self.stack.admin
-        first = commands('tenants', 'On the cluster',
-                         'In OpenStack, by command line')
-        offered = commands('tenants', 'In OpenStack, by command line',
-                           'In OpenStack, by Horizon')
-        used = [command for command in offered if command.startswith((
-            'openstack volume list', 'openstack volume type list',
-            'openstack volume create', 'openstack volume show'))]
-        self.shell(admin, first)
-        self.assertEqual(0o600, (self.tokens / 'acme.jwt').stat().st_mode
-                         & 0o777)
-        self.shell(admin, [command for command in offered
-                           if command not in used])
+        said = commands('tenants', 'The OpenStack project',
+                        'In OpenStack, by Horizon')
+        used = [command for command in said if command.startswith((
+            'openstack volume type list', 'openstack volume create',
+            'openstack volume show'))]
+        output = self.shell(admin, [command for command in said
+                                    if command not in used])
+        self.assertIn('the cluster accepts it', output)
+        self.assert_token_is_private()
 
         tenant = self.stack.user('acme', 'acme', PASSWORD)
         output = self.shell(tenant, used)
-        for tier in ('Gold', 'Silver', 'Bronze', 'Platinum'):
+        for tier in ('Gold', 'Silver', 'Bronze'):
             self.assertIn(f'acme-{tier}', output)
         volume, = volumes.Volumes(
             tenant, self.wait).client.volumes.list()
@@ -160,10 +166,31 @@ class TenantsTest(PagesTestCase):
         self.delete(volume.id)
 
         self.lightos.advance(600)
-        self.shell(admin, [command for command in first if command.startswith(
-            ('export', 'LIGHTOS_KEY', 'lightos()'))] + commands(
-                'tenants', 'A tenant that leaves'))
+        self.shell(admin, commands('tenants', 'A tenant that leaves',
+                                   'By hand'))
         self.assertFalse((self.tokens / 'acme.jwt').exists())
+        self.assertNotIn('acme-', self.shell(
+            admin, ['openstack volume type list']))
+
+    def test_by_hand(self) -> None:
+        admin = self.stack.admin
+        self.shell(admin, ['openstack project create --or-show acme'])
+        said = commands('tenants', 'By hand', 'And back')
+        self.shell(admin, said)
+        self.assert_token_is_private()
+        self.assertIn('acme:admin', self.shell(
+            admin, ['lightos-cinder check -f json']))
+        types = ' '.join(f'acme-{tier}' for tier in (
+            'Gold', 'Silver', 'Bronze', 'Platinum'))
+        self.shell(admin, [f'openstack volume type delete {types}'] + [
+            command for command in said if command.startswith(
+                ('export', 'LIGHTOS_KEY', 'lightos()'))
+        ] + commands('tenants', 'And back'))
+        self.assertFalse((self.tokens / 'acme.jwt').exists())
+
+    def assert_token_is_private(self) -> None:
+        self.assertEqual(0o600, (self.tokens / 'acme.jwt').stat().st_mode
+                         & 0o777)
 
 
 class OtherPagesTest(PagesTestCase):
@@ -187,7 +214,9 @@ class OtherPagesTest(PagesTestCase):
         self.assertEqual(200, made.status, made.body)
         self.addCleanup(api.call, 'DELETE',
                         '/projects/acme/volumes/' + made.body['UUID'])
-        self.shell(self.stack.admin, ['openstack project create acme'])
+        self.shell(self.stack.admin, [
+            'openstack project create --or-show ' + name
+            for name in ('acme', stack_case.PROJECT)])
         self.create_type('plain', compression='<is> False',
                          **{'lightos:project_name': 'acme',
                             'lightos:qos_policy': 'gold'})
@@ -217,13 +246,19 @@ class OtherPagesTest(PagesTestCase):
             item['UUID'] for item in self.lightos.volumes()])
 
     def test_tokens(self) -> None:
-        self.keep(self.folder / 'acme.jwt', self.lightos.token(
-            stack_case.PROJECT))
+        of_acme = 'acme --admin-token-file lightos-system-jwt'
+        self.shell(self.stack.admin, [
+            'lightos-cinder tenant create ' + of_acme,
+            'cp /etc/cinder/lightos/acme.jwt acme.jwt'])
         self.shell(self.stack.admin, commands(
             'tokens', 'Replacing a token', 'Expiry'))
         self.assertEqual(
             [], [file for file in self.tokens.iterdir()
                  if file.suffix != '.jwt' or file.stat().st_mode & 0o77])
+        self.assertNotEqual((self.folder / 'acme.jwt').read_text(),
+                            (self.tokens / 'acme.jwt').read_text())
+        self.shell(self.stack.admin, [
+            'lightos-cinder tenant delete --keep-types ' + of_acme])
 
     def test_fingerprint(self) -> None:
         output = self.shell(self.stack.admin, commands(
@@ -232,9 +267,14 @@ class OtherPagesTest(PagesTestCase):
                       output.replace(':', '').lower())
 
     def test_operation(self) -> None:
+        self.shell(self.stack.admin, [
+            'openstack project create --or-show ' + stack_case.PROJECT])
+        # For the volume types that the page of the command line makes.
+        self.keep(self.tokens / (stack_case.PROJECT + '.jwt'),
+                  self.lightos.token(stack_case.PROJECT))
         said = [command for page in ('install', 'configuration',
                                      'high-availability', 'upgrade',
-                                     'troubleshooting')
+                                     'troubleshooting', 'cli')
                 for command in commands(page)]
         self.assertLess(5, len(said))
         output = self.shell(self.stack.admin, said)

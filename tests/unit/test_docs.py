@@ -11,10 +11,12 @@
 # under the License.
 
 import ast
+import configparser
 import pathlib
 import re
 import unittest
 
+from lightos_cinder.cli import comparison
 from lightos_cinder import options
 from lightos_cinder import specs
 
@@ -22,8 +24,11 @@ ROOT = pathlib.Path(__file__).parents[2]
 PAGES = ROOT / 'doc' / 'source'
 CODE = ROOT / 'lightos_cinder'
 
-#: The command line says itself what to do; its page is another.
-OTHERS = ('cli', 'cmd')
+#: What the command line raises is on its own page. What it finds comes with
+#: what to do.
+COMMANDS = CODE / 'cli'
+RAISED = {'CommandError', 'NoCredentials', 'ArgumentTypeError', 'wrong',
+          '_fail'}
 
 #: Who calls these is told nothing, or another module tells it.
 NOT_TOLD = {
@@ -86,7 +91,7 @@ def told_by(tree):
 def in_code():
     found = {}
     for path in sorted(CODE.rglob('*.py')):
-        if path.relative_to(CODE).parts[0] in OTHERS:
+        if COMMANDS in path.parents:
             continue
         for text in told_by(ast.parse(path.read_text())):
             found.setdefault(plain(text), path.name)
@@ -94,9 +99,27 @@ def in_code():
             if text not in NOT_TOLD}
 
 
-def entries():
-    """Of the page: messages that stand together, and what follows them."""
-    page = (PAGES / 'troubleshooting.rst').read_text()
+def raised_by(tree):
+    """The texts that a module of the command line ends a command with."""
+    return {node.value for call in ast.walk(tree)
+            if isinstance(call, ast.Call)
+            and getattr(call.func, 'attr', None) in RAISED
+            for node in ast.walk(call)
+            if isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and ' ' in node.value.strip(', ')
+            and node.value != '(not set)'}
+
+
+def in_commands(texts_of):
+    """What that finds in all modules of the command line."""
+    return {plain(text): path.name for path in sorted(COMMANDS.rglob('*.py'))
+            for text in texts_of(ast.parse(path.read_text()))}
+
+
+def entries(name='troubleshooting'):
+    """Of a page: messages that stand together, and what follows them."""
+    page = (PAGES / (name + '.rst')).read_text()
     for part in page.split(MARK)[1:]:
         block, after = re.match(r'((?:\n|   .*\n)+)(.*)', part).groups()
         yield [plain(text) for text in block.strip().split('\n\n')], after
@@ -136,6 +159,40 @@ class MessagesTest(unittest.TestCase):
             '    return fault or "it is %r" % 3\n')
         self.assertEqual({'volume %s is blue', 'empty', 'it is %r'},
                          told_by(tree))
+
+
+class CommandsTest(unittest.TestCase):
+    """Nobody meets a command, or what ends one, without explanation."""
+
+    def test_every_error_is_explained(self):
+        told = {text for texts, _after in entries('cli') for text in texts}
+        missing = {text: name for text, name
+                   in in_commands(raised_by).items() if text not in told}
+        self.assertEqual({}, missing)
+
+    def test_every_error_that_is_explained_is_in_the_code(self):
+        known = in_commands(told_by)
+        told = [text for texts, _after in entries('cli') for text in texts]
+        self.assertEqual([], [text for text in told if text not in known])
+        self.assertEqual(sorted(set(told)), sorted(told))
+
+    def test_an_explanation_follows(self):
+        for texts, after in entries('cli'):
+            self.assertRegex(after, '^[A-Za-z*`]', texts)
+
+    def test_every_command_has_its_options_written_from_the_code(self):
+        setup_cfg = configparser.ConfigParser()
+        setup_cfg.read(ROOT / 'setup.cfg')
+        page = (PAGES / 'cli.rst').read_text()
+        for line in setup_cfg['entry_points']['lightos_cinder.cli'].split(
+                '\n')[1:]:
+            name = line.partition('=')[0].strip().replace('_', ' ')
+            self.assertIn('\n.. lightos-command:: %s\n' % name, page)
+
+    def test_every_kind_of_finding_is_told(self):
+        page = (PAGES / 'cli.rst').read_text()
+        for kind in comparison.Kind:
+            self.assertIn('* - ``%s``' % kind.value, page)
 
 
 class TablesTest(unittest.TestCase):
