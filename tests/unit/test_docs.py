@@ -180,6 +180,15 @@ class CommandsTest(unittest.TestCase):
         for texts, after in entries('cli'):
             self.assertRegex(after, '^[A-Za-z*`]', texts)
 
+    def test_a_new_error_is_noticed(self):
+        tree = ast.parse(
+            'def one(self):\n'
+            '    self.say("not this")\n'
+            '    if wrong:\n'
+            '        raise part.wrong("key", 1, "a whole number")\n'
+            '    raise errors.CommandError("%s is gone" % name)\n')
+        self.assertEqual({'a whole number', '%s is gone'}, raised_by(tree))
+
     def test_every_command_has_its_options_written_from_the_code(self):
         setup_cfg = configparser.ConfigParser()
         setup_cfg.read(ROOT / 'setup.cfg')
