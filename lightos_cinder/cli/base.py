@@ -33,6 +33,7 @@ line, or if :attr:`Base.failed` is set; with 2 for a wrong command line.
 
 import contextlib
 import functools
+import os
 from typing import Any
 from typing import Iterator
 from typing import Optional
@@ -98,6 +99,17 @@ class Base:
     def cloud(self) -> cloud.Cloud:
         """OpenStack's API; nothing is sent before the first call."""
         return cloud.Cloud(self.app.options.os_cloud)
+
+    def say(self, text: str) -> None:
+        """Tell what is to be done, or was, by a command that changes."""
+        try:
+            self.app.stdout.write(text + '\n')
+            self.app.stdout.flush()
+        except BrokenPipeError:
+            # Nobody listens any more: what was begun is done all the same,
+            # rather than left half done.
+            os.dup2(os.open(os.devnull, os.O_WRONLY),
+                    self.app.stdout.fileno())
 
     def confirmed(self, question: str, parsed_args: Any) -> bool:
         """Whether to go on: by --yes, or by who sits at the terminal.

@@ -101,11 +101,6 @@ class _Command(base.Base):
             raise errors.CommandError('The LightOS cluster says: %s' % error
                                       ) from None
 
-    def say(self, text: str) -> None:
-        """Tell what was done."""
-        self.app.stdout.write(text + '\n')
-        self.app.stdout.flush()
-
 
 class Create(_Command, command.Command):
     """Have a LightOS project, its token, and volume types for a tenant.

@@ -65,10 +65,10 @@ class Apply(base.Base, command.Command):
             new = sum(one.is_new for one in plans)
             changed = sum(bool(one.steps) for one in plans) - new
             if done and not new + changed:
-                self._say('Done.')
+                self.say('Done.')
                 return
-            self._say('\n'.join(map(str, plans)))
-            self._say('%d to create, %d to change, %d as in the file.' % (
+            self.say('\n'.join(map(str, plans)))
+            self.say('%d to create, %d to change, %d as in the file.' % (
                 new, changed, len(plans) - new - changed))
             if parsed_args.dry_run or not new + changed:
                 return
@@ -76,15 +76,11 @@ class Apply(base.Base, command.Command):
                 raise errors.CommandError(
                     'Cinder accepted this, and yet it is not so')
             if not self.confirmed('Go on?', parsed_args):
-                self._say('This was not done.')
+                self.say('This was not done.')
                 self.failed = True
                 return
             apply(self.cloud, plans)
             done = plans
-
-    def _say(self, text: str) -> None:
-        self.app.stdout.write(text + '\n')
-        self.app.stdout.flush()
 
 
 def plan(cloud: openstack_cloud.Cloud, tiers: Iterable[tier_file.Tier]
