@@ -103,11 +103,11 @@ class Audit(base.Base, lister.Lister):
     what both know differently. Nothing is changed without --fix.
     """
 
+    epilog = _EPILOG
+
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """The options of this command."""
-        parser: argparse.ArgumentParser = super().get_parser(prog_name)
-        parser.formatter_class = argparse.RawDescriptionHelpFormatter
-        parser.epilog = _EPILOG
+        parser = super().get_parser(prog_name)
         parser.add_argument(
             '--fix', action='store_true',
             help='put right what can neither lose data nor cut off a host '

@@ -31,6 +31,7 @@ changes. It ends with status 0; with 1 after an error, which is told in one
 line, or if :attr:`Base.failed` is set; with 2 for a wrong command line.
 """
 
+import argparse
 import contextlib
 import functools
 import os
@@ -61,6 +62,17 @@ class Base:
     app: Any
     #: Set by a command that was carried out and has bad news: status 1.
     failed = False
+    #: What --help ends with.
+    epilog = ''
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        """The options of the command."""
+        parser: argparse.ArgumentParser = super().get_parser(  # type: ignore
+            prog_name)
+        # As it is written: in paragraphs, with examples to be copied.
+        parser.formatter_class = argparse.RawDescriptionHelpFormatter
+        parser.epilog = self.epilog
+        return parser
 
     def run(self, parsed_args: Any) -> int:
         """Carry it out; the exit status."""

@@ -28,6 +28,21 @@ from lightos_cinder.cli import tier_file
 from lightos_cinder.cli import tier_plan
 from lightos_cinder import specs
 
+_EPILOG = """\
+a file of tiers (etc/tiers.yaml of the source has all keys):
+  defaults:                      # of all tiers that do not say it themselves
+    volume_backend_name: lightstack        # as in cinder.conf; needed
+    project: lightstack                    # the LightOS project
+    access: [lightstack]                   # OpenStack projects
+  tiers:
+    Gold: {replicas: 3, compression: true}
+    Bronze: {replicas: 1, public: true}
+
+examples:
+  lightos-cinder tiers apply tiers.yaml --dry-run
+  lightos-cinder tiers apply tiers.yaml --yes
+"""
+
 
 class Apply(base.Base, command.Command):
     """Make volume types as a YAML file says.
@@ -41,13 +56,13 @@ class Apply(base.Base, command.Command):
     is taken away, for the defaults of the driver to apply; and projects
     that are not in the list "access" lose it. Cinder changes no extra specs
     of a type that has volumes.
-
-    etc/tiers.yaml in the source is an example with all keys.
     """
+
+    epilog = _EPILOG
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """The options of this command."""
-        parser: argparse.ArgumentParser = super().get_parser(prog_name)
+        parser = super().get_parser(prog_name)
         parser.add_argument('file', metavar='FILE', help='tiers, in YAML')
         group = parser.add_mutually_exclusive_group()
         group.add_argument('--dry-run', action='store_true',
