@@ -112,7 +112,3 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     """
     words = sys.argv[1:] if argv is None else list(argv)
     return App().run(words or ['--help'])
-
-
-if __name__ == '__main__':
-    sys.exit(main())

@@ -54,8 +54,8 @@ twice. Cinder's records are read in its database, with the [database] of
 cinder.conf: its API does not tell which hosts attachments are of.
 
 exit status:
-  0 nothing was found; 1 something could not be read or mended, and was told;
-  2 there are findings
+  0 nothing was found; 1 there are findings, or something could not be read
+  or mended, and was told; 2 the command line is wrong
 
 examples:
   lightos-cinder audit
@@ -103,13 +103,11 @@ class Audit(base.Base, lister.Lister):
     what both know differently. Nothing is changed without --fix.
     """
 
-    _found = False
+    epilog = _EPILOG
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """The options of this command."""
-        parser: argparse.ArgumentParser = super().get_parser(prog_name)
-        parser.formatter_class = argparse.RawDescriptionHelpFormatter
-        parser.epilog = _EPILOG
+        parser = super().get_parser(prog_name)
         parser.add_argument(
             '--fix', action='store_true',
             help='put right what can neither lose data nor cut off a host '
@@ -121,10 +119,6 @@ class Audit(base.Base, lister.Lister):
             help='tell also of objects whose names are not of the kind that '
                  'Cinder gives')
         return parser
-
-    def run(self, parsed_args: Any) -> int:
-        """Carry it out; the exit status."""
-        return super().run(parsed_args) or (2 if self._found else 0)
 
     def take_action(self, parsed_args: Any
                     ) -> tuple[Sequence[str], Iterable[Sequence[str]]]:
@@ -147,7 +141,7 @@ class Audit(base.Base, lister.Lister):
             seen = auditor.look_twice()
             if parsed_args.fix and self._mend(seen, parsed_args):
                 seen = auditor.look_twice()
-        self._found = bool(seen.findings)
+        self.failed = self.failed or bool(seen.findings)
         for text in seen.unread:
             self._fail(text)
         return _COLUMNS, [

@@ -31,8 +31,10 @@ changes. It ends with status 0; with 1 after an error, which is told in one
 line, or if :attr:`Base.failed` is set; with 2 for a wrong command line.
 """
 
+import argparse
 import contextlib
 import functools
+import os
 from typing import Any
 from typing import Iterator
 from typing import Optional
@@ -60,6 +62,17 @@ class Base:
     app: Any
     #: Set by a command that was carried out and has bad news: status 1.
     failed = False
+    #: What --help ends with.
+    epilog = ''
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        """The options of the command."""
+        parser: argparse.ArgumentParser = super().get_parser(  # type: ignore
+            prog_name)
+        # As it is written: in paragraphs, with examples to be copied.
+        parser.formatter_class = argparse.RawDescriptionHelpFormatter
+        parser.epilog = self.epilog
+        return parser
 
     def run(self, parsed_args: Any) -> int:
         """Carry it out; the exit status."""
@@ -98,6 +111,17 @@ class Base:
     def cloud(self) -> cloud.Cloud:
         """OpenStack's API; nothing is sent before the first call."""
         return cloud.Cloud(self.app.options.os_cloud)
+
+    def say(self, text: str) -> None:
+        """Tell what is to be done, or was, by a command that changes."""
+        try:
+            self.app.stdout.write(text + '\n')
+            self.app.stdout.flush()
+        except BrokenPipeError:
+            # Nobody listens any more: what was begun is done all the same,
+            # rather than left half done.
+            os.dup2(os.open(os.devnull, os.O_WRONLY),
+                    self.app.stdout.fileno())
 
     def confirmed(self, question: str, parsed_args: Any) -> bool:
         """Whether to go on: by --yes, or by who sits at the terminal.

@@ -48,6 +48,20 @@ from lightos_cinder import specs
 
 Row = findings.Row
 
+_EPILOG = """\
+results:
+  ok       it is right
+  warning  volumes can be used, but see what is said
+  failed   volumes cannot be created, or not be attached
+  skipped  it cannot be told; something above, or a credential, is missing
+
+examples:
+  lightos-cinder check
+  lightos-cinder check -f json -c Check -c Result
+  lightos-cinder --backend lightstack check --wait 20
+  sudo lightos-cinder check --compute       (on a compute host)
+"""
+
 
 class Check(base.Base, lister.Lister):
     """Check everything that a volume needs, in the order it is needed.
@@ -62,9 +76,11 @@ class Check(base.Base, lister.Lister):
     cron, or before and after each change.
     """
 
+    epilog = _EPILOG
+
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """The options of this command."""
-        parser: argparse.ArgumentParser = super().get_parser(prog_name)
+        parser = super().get_parser(prog_name)
         parser.add_argument(
             '--compute', action='store_true',
             help='this host shall attach volumes: check its host NQN and '

@@ -51,21 +51,26 @@ the tenant's token:
   to NAME.jwt in lightos_jwt_dir, where cinder-volume finds it without a
   restart. Run this as the user of cinder-volume or as root. Where
   cinder-volume runs on several hosts, copy the file to each of them.
+
+examples:
+  lightos-cinder tenant create acme --admin-token-file ~/lightos-admin.jwt \\
+      --lifetime 90d --tiers etc/tiers.yaml --tier Gold --tier Silver
+  lightos-cinder tenant show acme
+  lightos-cinder tenant rotate acme --admin-token-file ~/lightos-admin.jwt
+  lightos-cinder tenant delete acme --admin-token-file ~/lightos-admin.jwt
 """
 
 
 class _Command(base.Base):
     """What the commands about a tenant have in common."""
 
+    epilog = _EPILOG
     #: Whether it writes the token file or removes it.
     writes = True
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """The options of all of them."""
-        parser: argparse.ArgumentParser = super().get_parser(  # type: ignore
-            prog_name)
-        parser.formatter_class = argparse.RawDescriptionHelpFormatter
-        parser.epilog = _EPILOG
+        parser = super().get_parser(prog_name)
         parser.add_argument('name', metavar='NAME', type=_project,
                             help='the LightOS project')
         parser.add_argument(
@@ -100,11 +105,6 @@ class _Command(base.Base):
         except client_errors.LightOSError as error:
             raise errors.CommandError('The LightOS cluster says: %s' % error
                                       ) from None
-
-    def say(self, text: str) -> None:
-        """Tell what was done."""
-        self.app.stdout.write(text + '\n')
-        self.app.stdout.flush()
 
 
 class Create(_Command, command.Command):

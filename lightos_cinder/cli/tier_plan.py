@@ -86,8 +86,8 @@ def resolve(names: Iterable[str], projects: Mapping[str, str], tier: str
                 'tier %s: access is %s; allowed: %s' % (
                     tier, name, 'the id of one of the projects of that name: '
                     '%s' % ', '.join(sorted(ids)) if ids else 'name or id of '
-                    'an OpenStack project that is there: %s' % ', '.join(
-                        sorted(projects.values()))))
+                    'an OpenStack project that is there, as in "openstack '
+                    'project list"'))
         found[ids[0]] = projects[ids[0]]
     return found
 

@@ -28,6 +28,21 @@ from lightos_cinder.cli import tier_file
 from lightos_cinder.cli import tier_plan
 from lightos_cinder import specs
 
+_EPILOG = """\
+a file of tiers (etc/tiers.yaml of the source has all keys):
+  defaults:                      # of all tiers that do not say it themselves
+    volume_backend_name: lightstack        # as in cinder.conf; needed
+    project: lightstack                    # the LightOS project
+    access: [lightstack]                   # OpenStack projects
+  tiers:
+    Gold: {replicas: 3, compression: true}
+    Bronze: {replicas: 1, public: true}
+
+examples:
+  lightos-cinder tiers apply tiers.yaml --dry-run
+  lightos-cinder tiers apply tiers.yaml --yes
+"""
+
 
 class Apply(base.Base, command.Command):
     """Make volume types as a YAML file says.
@@ -41,13 +56,13 @@ class Apply(base.Base, command.Command):
     is taken away, for the defaults of the driver to apply; and projects
     that are not in the list "access" lose it. Cinder changes no extra specs
     of a type that has volumes.
-
-    etc/tiers.yaml in the source is an example with all keys.
     """
+
+    epilog = _EPILOG
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """The options of this command."""
-        parser: argparse.ArgumentParser = super().get_parser(prog_name)
+        parser = super().get_parser(prog_name)
         parser.add_argument('file', metavar='FILE', help='tiers, in YAML')
         group = parser.add_mutually_exclusive_group()
         group.add_argument('--dry-run', action='store_true',
@@ -65,10 +80,10 @@ class Apply(base.Base, command.Command):
             new = sum(one.is_new for one in plans)
             changed = sum(bool(one.steps) for one in plans) - new
             if done and not new + changed:
-                self._say('Done.')
+                self.say('Done.')
                 return
-            self._say('\n'.join(map(str, plans)))
-            self._say('%d to create, %d to change, %d as in the file.' % (
+            self.say('\n'.join(map(str, plans)))
+            self.say('%d to create, %d to change, %d as in the file.' % (
                 new, changed, len(plans) - new - changed))
             if parsed_args.dry_run or not new + changed:
                 return
@@ -76,15 +91,11 @@ class Apply(base.Base, command.Command):
                 raise errors.CommandError(
                     'Cinder accepted this, and yet it is not so')
             if not self.confirmed('Go on?', parsed_args):
-                self._say('This was not done.')
+                self.say('This was not done.')
                 self.failed = True
                 return
             apply(self.cloud, plans)
             done = plans
-
-    def _say(self, text: str) -> None:
-        self.app.stdout.write(text + '\n')
-        self.app.stdout.flush()
 
 
 def plan(cloud: openstack_cloud.Cloud, tiers: Iterable[tier_file.Tier]

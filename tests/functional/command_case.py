@@ -48,7 +48,7 @@ def run(conf: str, *words: str, stdin: str = '') -> Result:
     :param conf: path of cinder.conf
     """
     return Result(subprocess.run(
-        [sys.executable, '-W', 'ignore', '-m', 'lightos_cinder.cli.app',
+        [sys.executable, '-W', 'ignore', '-m', 'lightos_cinder.cli',
          '--config-file', conf, *words],
         input=stdin, capture_output=True, text=True, timeout=300))
 

@@ -400,7 +400,7 @@ class PersonTest(CheckTestCase):
         with contextlib.ExitStack() as end:
             running = end.enter_context(subprocess.Popen(
                 [sys.executable, '-W', 'ignore', '-m',
-                 'lightos_cinder.cli.app', 'check'],
+                 'lightos_cinder.cli', 'check'],
                 env=dict(os.environ, HOME=self.folder),
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE))
             running.stdout.close()
@@ -412,7 +412,7 @@ class PersonTest(CheckTestCase):
         """The program itself, in a process of its own."""
         self.cinder_conf(self.lightos, self.token())
         done = subprocess.run(
-            [sys.executable, '-W', 'ignore', '-m', 'lightos_cinder.cli.app',
+            [sys.executable, '-W', 'ignore', '-m', 'lightos_cinder.cli',
              'check', '-f', 'csv', '--quote', 'none', '-c', 'Check', '-c',
              'Result'], env=dict(os.environ, HOME=self.folder),
             capture_output=True, check=False)

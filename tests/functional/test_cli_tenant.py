@@ -16,7 +16,10 @@ import datetime
 import os
 import pathlib
 import stat
+import subprocess
+import sys
 import tempfile
+import uuid
 
 import jwt
 import requests
@@ -29,7 +32,9 @@ from tests.functional import cli_case
 from tests.functional import stack_case
 from tests.stack import backend
 from tests.stack import client
+from tests.stack import compute
 from tests.stack import settings
+from tests.stack import volumes
 
 EXAMPLE = pathlib.Path(__file__).parents[2] / 'etc' / 'tiers.yaml'
 
@@ -256,6 +261,22 @@ class RotateTest(TenantTestCase):
         self.assertEqual(2, len(self.credentials()))
         self.assertIn('of-others', self.credentials())
 
+    def test_closed_pipe(self):
+        """It is not left half done once nobody listens any more."""
+        old = self.credentials()
+        with subprocess.Popen(
+                [sys.executable, '-W', 'ignore', '-m',
+                 'lightos_cinder.cli', 'tenant', 'rotate', 'acme'],
+                env=dict(os.environ, HOME=self.folder),
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+            running.stdout.close()
+            errors = running.stderr.read()
+        self.assertEqual((0, b''), (running.returncode, errors))
+        new = self.credentials()
+        self.assertEqual(1, len(new))
+        self.assertNotEqual(old, new)
+        self.assertEqual(200, self.may_look(self.token))
+
     def test_new_one_does_not_work(self):
         """Then all is as it was."""
         self.conf(lightos_operation_timeout=2)
@@ -367,9 +388,22 @@ class StackTest(stack_case.StackTestCase):
         self.assertIn('nothing was changed', ended.output)
 
         # cinder-volume finds the token, the old one and the new one.
-        volume = self.cinder.volumes.create(1, volume_type='acme-Gold')
-        self.volumes.settled(volume.id)
+        anna = self.stack.user('anna', 'acme', 'of-this-test')
+        self.stack.keystone.add_user(anna, 'member')
+        hers = volumes.Volumes(anna, self.wait)
+        volume = hers.client.volumes.create(1, volume_type='acme-Gold')
+        hers.settled(volume.id)
         self.assertEqual('acme', self.on_cluster(volume)['projectName'])
+        nova = compute.Compute(anna, self.stack.nova)
+        attachment = nova.attach(volume.id, str(uuid.uuid4()),
+                                 stack_case.HOST)
+        self.assert_open_to(volume, stack_case.HOST)
+        nova.detach(attachment)
+        self.assert_open_to(volume)
+        bert = self.stack.user('bert', 'other', 'of-this-test')
+        self.stack.keystone.add_user(bert, 'member')
+        self.assertEqual(['__DEFAULT__'], [one.name for one in volumes.Volumes(
+            bert, self.wait).client.volume_types.list()])
         self.tenant('rotate', 'acme')
         self.cinder.volumes.extend(volume.id, 2)
         self.volumes.settled(volume.id)

@@ -26,15 +26,16 @@ class Cluster(typing.Protocol):
     fingerprint: str
 
 
-def section(name: str, cluster: Cluster, jwt: str, **more: typing.Any
-            ) -> dict[str, typing.Any]:
+def section(name: str, cluster: Cluster, jwt: str | None,
+            **more: typing.Any) -> dict[str, typing.Any]:
     """Return the options of a backend.
 
     The certificate that LightOS ships with names no address, so that it is
     known by its fingerprint instead of by an authority.
 
     :param name: the name of the backend.
-    :param jwt: the token by which Cinder authenticates to the cluster.
+    :param jwt: the token by which Cinder authenticates to the cluster;
+        None if it finds it elsewhere.
     :param more: options on top of these, or instead of them.
     """
     return {
@@ -42,7 +43,7 @@ def section(name: str, cluster: Cluster, jwt: str, **more: typing.Any
         'volume_backend_name': name,
         'lightos_api_address': list(cluster.addresses),
         'lightos_api_port': cluster.port,
-        'lightos_jwt': jwt,
+        **({'lightos_jwt': jwt} if jwt else {}),
         'lightos_api_service_timeout': 30,
         'lightos_tls_fingerprints': cluster.fingerprint,
         **more,

@@ -31,20 +31,21 @@ from tests.stack import process
 
 _SECRETS = ('--password',)
 
-# Cells are wrapped where a table would be wider than this.
-_WIDTH = '110'
+#: Cells are wrapped where a table would be wider than this.
+WIDTH = '110'
 
 
 class CommandFailed(Exception):
     """The openstack client ended with an error, which it printed."""
 
 
-def command_line(arguments: typing.Sequence[str], width: int = 66) -> str:
+def command_line(arguments: typing.Sequence[str], width: int = 66,
+                 program: str = 'openstack') -> str:
     """Return the command as a user types it, without its secrets.
 
     Lines are broken before options, which stay with their values.
     """
-    lines = ['openstack']
+    lines = [program]
     previous = ''
     for word in arguments:
         typed = '***' if previous in _SECRETS else shlex.quote(word)
@@ -90,7 +91,7 @@ def _be_the_client(main: typing.Callable[[list[str]], int],
     try:
         environment = process.clean_environment() | user.environment()
         os.environ.clear()
-        os.environ.update(environment, CLIFF_MAX_TERM_WIDTH=_WIDTH)
+        os.environ.update(environment, CLIFF_MAX_TERMWIDTH=WIDTH)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(output, 1)
         os.dup2(errors, 2)

@@ -63,6 +63,13 @@ def _python_path() -> str:
     return os.pathsep.join(filter(None, path))
 
 
+def python_environment() -> dict[str, str]:
+    """Return what a program gets that is to find the driver."""
+    return clean_environment() | {
+        'PYTHONPATH': _python_path(), 'PYTHONUNBUFFERED': '1',
+        'PYTHONWARNINGS': 'ignore'}
+
+
 class Process:
     """One service: started, looked after, and ended with its parent.
 
@@ -80,9 +87,7 @@ class Process:
         self.log = folder / f'{name}.log'
         self._command = [sys.executable, str(SERVICES / program),
                          *arguments]
-        self._environment = clean_environment() | dict(environment or {}) | {
-            'PYTHONPATH': _python_path(), 'PYTHONUNBUFFERED': '1',
-            'PYTHONWARNINGS': 'ignore'}
+        self._environment = python_environment() | dict(environment or {})
         self.start()
 
     def start(self) -> None:

@@ -16,7 +16,9 @@
 import argparse
 import contextlib
 import functools
+import pathlib
 import sys
+import tempfile
 import time
 import traceback
 
@@ -61,7 +63,9 @@ def _perform(arguments: argparse.Namespace) -> int:
     with (emulator.EmulatorProcess(
             emulator.Settings(nodes=3, settle=0.3)) as lightos,
           contextlib.ExitStack() as until_end):
-        tour = shared.Tour(account, lightos)
+        folder = pathlib.Path(until_end.enter_context(
+            tempfile.TemporaryDirectory(prefix='lightos-demo-')))
+        tour = shared.Tour(account, lightos, folder)
         status = 0
         try:
             _walk(tour, until_end, arguments)

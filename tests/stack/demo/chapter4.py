@@ -26,10 +26,14 @@ def section(tour: shared.Tour, driver: str) -> settings.Sections:
     show.chapter('4. Configure Cinder to Use Lightbits')
 
     show.step('4.1.1 Adding the lightstack backend')
-    options = backend.section(shared.BACKEND, tour.lightos, tour.jwt,
-                              volume_driver=driver)
-    show.said(settings.render({
-        shared.BACKEND: {**options, 'lightos_jwt': '***'}}))
+    options = tour.section(
+        volume_driver=driver,
+        # The driver inside Cinder knows of no directory of tokens.
+        jwt=(None if driver == backend.DRIVER
+             else tour.token(shared.PROJECT)))
+    show.said(settings.render({shared.BACKEND: {
+        name: '***' if name == 'lightos_jwt' else value
+        for name, value in options.items()}}))
 
     show.step('4.1.2 Enable the backend')
     show.said(f'[DEFAULT]\nenabled_backends = {shared.BACKEND}')

@@ -14,6 +14,7 @@
 """Chapter 5, "OpenStack Project Configuration": who may use which tier."""
 
 import dataclasses
+import pathlib
 import secrets
 
 from tests.stack.demo import tour as shared
@@ -33,6 +34,9 @@ GOLD = Tier('lightstack-Gold', 3, True)
 SILVER = Tier('lightstack-Silver', 2, True)
 BRONZE = Tier('lightstack-Bronze', 1, False)
 TIERS = (GOLD, SILVER, BRONZE)
+
+#: Where they are from.
+_FILE = pathlib.Path(__file__).parents[3] / 'etc' / 'tiers.yaml'
 
 PUBLIC_TYPES = ['__DEFAULT__']
 
@@ -64,22 +68,18 @@ def walk(tour: shared.Tour) -> None:
                tour.volumes.client.volumes.list(), [])
 
     show.step('5.2.1 Create the volume types')
-    for tier in TIERS:
-        tour.openstack(
-            admin, 'volume', 'type', 'create',
-            '--property', f'compression=<is> {tier.compression}',
-            '--property', f'lightos:num_replicas={tier.replicas}',
-            '--property', f'lightos:project_name={shared.PROJECT}',
-            '--property', f'volume_backend_name={shared.BACKEND}',
-            '--private', tier.name,
-            '-c', 'name', '-c', 'is_public', '-c', 'properties')
-        tour.openstack(admin, 'volume', 'type', 'set', '--project',
-                       shared.PROJECT, tier.name)
+    tour.operate(admin, 'tiers', 'apply', str(_FILE), '--yes')
+    tour.operate(admin, 'tiers', 'apply', str(_FILE), '--yes')
+    tour.operate(admin, 'tiers', 'show', '-c', 'Name', '-c', 'Replicas',
+                 '-c', 'Compression', '-c', 'LightOS project', '-c',
+                 'Access')
     tour.openstack(tour.user, 'volume', 'type', 'list')
     show.check('the volume types that the user may use',
                sorted(kind.name for kind
                       in tour.volumes.client.volume_types.list()),
                sorted([*PUBLIC_TYPES, *(tier.name for tier in TIERS)]))
+    show.step('Is all as it must be?')
+    tour.operate(admin, 'check', '-c', 'Check', '-c', 'Result', '-c', 'What')
 
     show.step('5.3, 5.4 Network and instance')
     show.note('There is no Neutron and no Nova here. In chapter 7, Nova '

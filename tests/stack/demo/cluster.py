@@ -13,18 +13,14 @@
 
 """The LightOS REST API as an administrator of the cluster or a tenant uses it.
 
-It stands for lbcli of the white paper, and is no part of the driver: what
-the driver has done is seen here with other eyes.
+It is no part of the driver: what the driver and its command line have done is
+seen here with other eyes.
 """
 
-import base64
 import dataclasses
-import time
 import typing
-import uuid
 
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives import serialization
 import jwt
 import requests
 from requests import adapters
@@ -81,43 +77,11 @@ class Api:
         return Answer(reply.status_code, content)
 
 
-class Tenant:
-    """The owner of a LightOS project: a key pair and the tokens it signs.
+def forged(claims: dict[str, typing.Any], key_id: str) -> str:
+    """Return a token that says the same, signed with another key.
 
-    :param project: the name of the project.
+    :param key_id: names the credential that would verify the true one.
     """
-
-    def __init__(self, project: str) -> None:
-        self.project = project
-        self.credential = f'{project}-key'
-        self._key = rsa.generate_private_key(public_exponent=65537,
-                                             key_size=2048)
-
-    def payload(self) -> str:
-        """Return the public key as a credential carries it."""
-        return base64.b64encode(self._key.public_key().public_bytes(
-            serialization.Encoding.PEM,
-            serialization.PublicFormat.SubjectPublicKeyInfo)).decode()
-
-    def header(self) -> dict[str, str]:
-        """Return what tells the cluster which key verifies a token."""
-        return {'kid': f'{self.project}:{self.credential}'}
-
-    def claims(self, days: int = 30) -> dict[str, typing.Any]:
-        """Return what a token says: an administrator of the project."""
-        now = int(time.time())
-        return {
-            'aud': 'LightOS',
-            'exp': now + days * 86400,
-            'iat': now,
-            'iss': self.project,
-            'jti': str(uuid.uuid4()),
-            'nbf': now,
-            'roles': [f'{self.project}:admin'],
-            'sub': 'lightos-client',
-        }
-
-    def token(self, claims: dict[str, typing.Any]) -> str:
-        """Sign the claims with the private key."""
-        return jwt.encode(claims, self._key, algorithm='RS256',
-                          headers=self.header())
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return jwt.encode(claims, key, algorithm='RS256',
+                      headers={'kid': key_id})

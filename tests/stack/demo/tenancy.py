@@ -17,7 +17,6 @@ import secrets
 
 from tests.stack.demo import chapter3
 from tests.stack.demo import chapter5
-from tests.stack.demo import cluster
 from tests.stack.demo import tour as shared
 from tests.stack import volumes
 
@@ -67,11 +66,8 @@ def _in_openstack(tour: shared.Tour, volume: str) -> None:
 def _on_cluster(tour: shared.Tour, volume: str) -> None:
     show = tour.show
     show.step('On the cluster, with a JWT of its own')
-    admin = tour.cluster_api(tour.lightos.admin_token)
-    tenant = cluster.Tenant(OTHER)
-    chapter3.call(tour, admin, 'POST', '/projects', {'name': OTHER})
-    chapter3.give_credential(tour, tenant)
-    api = tour.cluster_api(tenant.token(tenant.claims()))
+    chapter3.create(tour, OTHER)
+    api = tour.cluster_api(tour.token(OTHER))
     uuid = tour.on_cluster(volume)['UUID']
 
     for path, status in (

@@ -13,12 +13,15 @@
 
 """What the chapters of the demonstration share, and hand to each other."""
 
+import pathlib
 import typing
 
+from tests.stack import backend
 from tests.stack import client
 from tests.stack.demo import cluster
 from tests.stack.demo import show
 from tests.stack import identity
+from tests.stack import operator
 from tests.stack import stack
 from tests.stack import volumes
 
@@ -38,14 +41,16 @@ class Tour:
     """The demonstration under way.
 
     :param lightos: the emulated cluster.
+    :param folder: an existing one, for what the operator has in files.
     """
 
-    def __init__(self, account: show.Show, lightos: typing.Any) -> None:
+    def __init__(self, account: show.Show, lightos: typing.Any,
+                 folder: pathlib.Path) -> None:
         self.show = account
         self.lightos = lightos
-        # Chapter 3 makes these, with what follows from them.
-        self.tenant: cluster.Tenant
-        self.jwt: str
+        self.folder = folder
+        self.tokens = folder / 'tokens'
+        # Chapter 3 makes it.
         self.api: cluster.Api
         # Chapter 4.
         self.stack: stack.Stack
@@ -65,6 +70,30 @@ class Tour:
         if output.strip():
             self.show.said(output)
         return output
+
+    def section(self, jwt: str | None = None, **more: typing.Any
+                ) -> dict[str, typing.Any]:
+        """Return the section of cinder.conf for the cluster."""
+        return backend.section(BACKEND, self.lightos, jwt,
+                               lightos_jwt_dir=self.tokens, **more)
+
+    def operate(self, user: identity.Identity | None, *arguments: str
+                ) -> str:
+        """Run lightos-cinder, and show the command and the answer.
+
+        :param user: whose OpenStack credentials it finds; None for nobody's
+        """
+        typed = client.command_line(arguments, program='lightos-cinder')
+        self.show.said(f'{user.username if user else "root"}$ {typed}')
+        output = operator.run(
+            user, '--config-file', str(self.folder / 'cinder.conf'),
+            *arguments)
+        self.show.said(output)
+        return output
+
+    def token(self, project: str) -> str:
+        """Return the token that is in the file for a LightOS project."""
+        return (self.tokens / f'{project}.jwt').read_text().strip()
 
     def refused(self, user: identity.Identity, *arguments: str) -> str:
         """Run a command that must fail; return why it did."""
