@@ -14,6 +14,7 @@
 
 import importlib.util
 import sys
+import warnings
 
 #: What the extra ``cli`` brings.
 _NEEDED = ('cliff', 'cryptography', 'openstack', 'yaml')
@@ -29,6 +30,10 @@ def main() -> int:
             'them with: pip install lightos-cinder[cli]\n'
             % ', '.join(missing))
         return 1
+    if not sys.warnoptions:
+        # Those of libraries are for whoever develops; Cinder's first import
+        # has one on each command.
+        warnings.simplefilter('ignore')
     from lightos_cinder.cli import app
     return app.main()
 

@@ -142,6 +142,8 @@ class Audit(base.Base, lister.Lister):
             if parsed_args.fix and self._mend(seen, parsed_args):
                 seen = auditor.look_twice()
         self.failed = self.failed or bool(seen.findings)
+        if not (seen.findings or seen.unread) and self.app.stderr.isatty():
+            self.app.stderr.write(_('Nothing was found.\n'))
         for text in seen.unread:
             self._fail(text)
         return _COLUMNS, [

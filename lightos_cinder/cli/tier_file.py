@@ -76,7 +76,7 @@ def load(path: str) -> list[Tier]:
     """
     try:
         with open(path, encoding='utf-8') as file:
-            content = yaml.load(file, _Loader)  # nosec B506: a SafeLoader
+            content = yaml.load(file, _Loader)  # of SafeLoader.  # nosec B506
     except OSError as error:
         raise errors.CommandError('%s cannot be read: %s'
                                   % (path, error.strerror))

@@ -323,7 +323,8 @@ class TestTrouble(AuditTestCase):
                 break
         os.close(mine)
         self.assertIn(b'% reading ', shown)
-        self.assertTrue(shown.endswith(b'\r\x1b[K'), shown)
+        self.assertTrue(shown.endswith(b'\r\x1b[KNothing was found.\r\n'),
+                        shown)
         self.assertEqual(b'[]\n', out)
 
 

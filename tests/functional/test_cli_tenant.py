@@ -261,6 +261,20 @@ class RotateTest(TenantTestCase):
         self.assertEqual(2, len(self.credentials()))
         self.assertIn('of-others', self.credentials())
 
+    def test_secrets(self):
+        """They are nowhere, however much is to be told."""
+        log = pathlib.Path(self.folder, 'log')
+        secrets = [self.lightos.admin_token, self.token]
+        ended = self.cli.run('-vvv', '--debug', '--log-file', str(log),
+                             'tenant', 'rotate', 'acme')
+        self.assertEqual(0, ended.status, ended)
+        shown = ended.output + ended.errors + log.read_text()
+        self.assertIn('credentials', shown)
+        for secret in secrets + [self.token]:
+            for part in secret.split('.')[1:]:
+                self.assertNotIn(part, shown)
+        self.assertNotIn('PRIVATE', shown)
+
     def test_closed_pipe(self):
         """It is not left half done once nobody listens any more."""
         old = self.credentials()

@@ -16,9 +16,11 @@ import tempfile
 import unittest
 
 import ddt
+import yaml
 
 from lightos_cinder.cli import errors
 from lightos_cinder.cli import tier_file
+from lightos_cinder.cli import tiers
 
 EXAMPLE = pathlib.Path(__file__).parents[3] / 'etc' / 'tiers.yaml'
 PATH = 'tiers.yaml'
@@ -38,16 +40,22 @@ def parse(*args, **values):
 class ParseTest(unittest.TestCase):
 
     def test_the_example(self):
-        tiers = tier_file.load(str(EXAMPLE))
+        found = tier_file.load(str(EXAMPLE))
         self.assertEqual(
             [('lightstack-Gold', '3', '<is> True'),
              ('lightstack-Silver', '2', '<is> True'),
              ('lightstack-Bronze', '1', '<is> False')],
             [(one.name, one.extra_specs['lightos:num_replicas'],
-              one.extra_specs['compression']) for one in tiers])
-        for one in tiers:
+              one.extra_specs['compression']) for one in found])
+        for one in found:
             self.assertEqual(('lightstack',), one.access)
             self.assertIs(False, one.public)
+
+    def test_the_example_of_help(self):
+        example = tiers.Apply.epilog.split('):\n')[1].split('\nexamples:')[0]
+        gold, bronze = tier_file.parse(yaml.safe_load(example), PATH)
+        self.assertEqual(('Gold', ('lightstack',)), (gold.name, gold.access))
+        self.assertEqual(('Bronze', True), (bronze.name, bronze.public))
 
     def test_all_keys(self):
         tier = parse(

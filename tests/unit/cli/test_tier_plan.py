@@ -136,7 +136,7 @@ class PlanTest(unittest.TestCase):
                       present(**{tier_plan.IS_PUBLIC: True}))
 
     def test_projects_that_are_not_clear(self):
-        for name, texts in (('nobody', ('nobody', 'acme')),
+        for name, texts in (('nobody', ('nobody', 'project list')),
                             ('twin', ('twin', '3, 4'))):
             with self.assertRaises(errors.CommandError) as caught:
                 self.plan(tier(access=(name,)), present())
