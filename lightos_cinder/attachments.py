@@ -41,8 +41,10 @@ LOG = logging.getLogger(__name__)
 #: the driver make, and removed one that it had the driver end.
 _SETTLED = 30
 
-#: Seconds within which Cinder records a host that was just let in.
-_RECORDED = 1
+#: Seconds within which Cinder records a host that was just let in, even if
+#: its database is slow; and between two looks whether it has.
+_RECORDED = 10
+_LOOK = 1
 
 
 class Attachments:
@@ -59,8 +61,8 @@ class Attachments:
         # attachment, and since when. Cinder records an attachment after the
         # driver made it, and may not live to; and where the last two of a
         # host end at once, each has the other on record. Those on record
-        # as unconfirmed, as far as this process knows.
-        self._unconfirmed: dict[tuple[str, str], float] = {}
+        # as unconfirmed, as far as this process knows, and by which mark.
+        self._unconfirmed: dict[tuple[str, str], tuple[float, str]] = {}
 
     def validate_connector(self, connector: Mapping[str, Any]) -> None:
         """Refuse a host that could not attach anything."""
@@ -68,18 +70,32 @@ class Attachments:
                             self._settings.ip_acl_networks)
 
     @volume_utils.trace
-    @coordination.synchronized('lightos-access-{volume.id}')
     def initialize_connection(self, volume: Any,
                               connector: Mapping[str, Any]
                               ) -> dict[str, Any]:
         """Let a host in and tell it how to connect."""
         host = connection.validate(connector, self._settings.use_ip_acl,
                                    self._settings.ip_acl_networks)
+        # Once it has waited for its turn Nova may have given the attachment
+        # up.
+        return self._let_in(volume, host, records.awaits_host(volume.id))
+
+    @coordination.synchronized('lightos-access-{volume.id}')
+    def _let_in(self, volume: Any, host: acl.Host, awaited: bool
+                ) -> dict[str, Any]:
+        """Let a host in.
+
+        :param awaited: whether there is an attachment for it. Cinder itself
+            and clients of old have none before they are let in
+        """
         ref = records.volume_ref(volume)
-        if records.awaits_host(volume.id):
-            # It is neither Cinder itself nor a client of old, who have no
-            # attachment before they are let in.
+        if awaited:
             self._watch(volume.id, host.nqn)
+        for other in records.connectors(volume):
+            # Its attachment may become that of this host, and Cinder does
+            # not tell that it leaves.
+            if other['nqn'] != host.nqn:
+                self._watch(volume.id, other['nqn'])
         try:
             with _told_to_tenants(volume.id), errors.translated(ref):
                 opened = self._backend.grant(
@@ -146,13 +162,20 @@ class Attachments:
         for one of those that have no connector on record yet.
         """
         attached = records.connectors(volume)
-        if (not leaving or not volume.multiattach
-                or len(attached) == len(volume.volume_attachment)
-                or connection.shares_host(leaving, attached)):
+        if not leaving or not volume.multiattach:
             return attached
-        self._clock.sleep(_RECORDED)
+        until = self._clock.now() + _RECORDED
         try:
-            return records.connectors(records.now(volume.id))
+            while True:
+                # Also who came while this one waited for its turn.
+                volume = records.now(volume.id)
+                attached = records.connectors(volume)
+                if (len(attached) == len(volume.volume_attachment)
+                        or leaving['nqn'] not in records.unconfirmed(volume)
+                        or connection.shares_host(leaving, attached)
+                        or self._clock.now() >= until):
+                    return attached
+                self._clock.sleep(_LOOK)
         except exception.VolumeNotFound:
             # Nobody comes to it any more, and the host is to leave.
             return attached
@@ -161,20 +184,20 @@ class Attachments:
         """Have it looked at later whether the host has an attachment."""
         # There is nothing to compare with once Cinder has no such volume.
         with contextlib.suppress(exception.VolumeNotFound):
-            records.mark_unconfirmed(volume_id, nqn)
-            self._unconfirmed[volume_id, nqn] = self._clock.now()
+            mark = records.mark_unconfirmed(volume_id, nqn)
+            self._unconfirmed[volume_id, nqn] = self._clock.now(), mark
 
     def _confirm(self, volume_id: str, nqn: str) -> None:
         """Look at it no more."""
         if (volume_id, nqn) in self._unconfirmed:
             records.mark_confirmed(volume_id, nqn)
-            del self._unconfirmed[volume_id, nqn]
+            self._unconfirmed.pop((volume_id, nqn), None)
 
     def _watch_again(self, volumes: Iterable[Any]) -> None:
         """Go on with what a process that has ended was watching."""
         for volume in volumes:
-            for nqn in records.unconfirmed(volume):
-                self._unconfirmed[volume.id, nqn] = self._clock.now()
+            for nqn, mark in records.unconfirmed(volume).items():
+                self._unconfirmed[volume.id, nqn] = self._clock.now(), mark
 
     def _review_unconfirmed(self, timeout: float) -> None:
         """Show out hosts that have no attachment after all.
@@ -182,14 +205,14 @@ class Attachments:
         :param timeout: seconds after which the rest must wait
         """
         began = self._clock.now()
-        for key, since in list(self._unconfirmed.items()):
+        for key, (since, mark) in list(self._unconfirmed.items()):
             now = self._clock.now()
             if now - began >= timeout:
                 break
             if now - since < _SETTLED:
                 continue
             try:
-                self._show_out_unless_attached(*key, timeout=timeout)
+                self._show_out_unless_attached(*key, mark, timeout)
             except exception.VolumeNotFound:
                 # In Cinder's records, or on the cluster.
                 self._unconfirmed.pop(key, None)
@@ -199,12 +222,14 @@ class Attachments:
                 LOG.error('Volume %s may be open to host %s, which has no '
                           'attachment of it: %s', *key, error)
                 # The others come first next time.
-                self._unconfirmed[key] = self._unconfirmed.pop(key, since)
+                self._unconfirmed[key] = self._unconfirmed.pop(
+                    key, (since, mark))
 
     def _show_out_unless_attached(self, volume_id: str, nqn: str,
-                                  timeout: float) -> None:
+                                  mark: str, timeout: float) -> None:
         """Show a host out, if it can be told by now.
 
+        :param mark: that was on record as it was watched last
         :raises VolumeNotFound: if there is no such volume any more
         """
         lock = coordination.COORDINATOR.get_lock(
@@ -215,7 +240,13 @@ class Attachments:
         try:
             volume = records.now(volume_id)
             attached = records.connectors(volume)
-            if nqn in records.unconfirmed(volume) and nqn not in [
+            marked = records.unconfirmed(volume).get(nqn)
+            if marked not in (mark, None):
+                # It has come, or stayed, once more. What is on record may
+                # be what Cinder is about to remove.
+                self._unconfirmed[volume_id, nqn] = self._clock.now(), marked
+                return
+            if marked and nqn not in [
                     other['nqn'] for other in attached]:
                 if not records.tells_all_hosts(volume):
                     return

@@ -27,6 +27,7 @@ from lightos_cinder.client import endpoints
 from lightos_cinder.client import errors as client_errors
 from lightos_cinder.client import models
 from lightos_cinder.client import polling
+from lightos_cinder.client import settling
 from lightos_cinder.client import transport
 from lightos_cinder import errors
 from lightos_cinder import lifecycle
@@ -56,6 +57,7 @@ class Backend:
         self._transport = connection
         self._timeout = timeout
         self._use_ip_acl = use_ip_acl
+        self._settle_times = settling.SettleTimes(connection.clock)
 
     def create_volume(self, ref: naming.Ref, spec: specs.VolumeSpec,
                       size: int, snapshot: Optional[naming.Ref] = None
@@ -338,7 +340,8 @@ class Backend:
         return api.LightOSClient(
             self._transport,
             polling.Deadline(self._transport.clock,
-                             timeout or self._timeout))
+                             timeout or self._timeout),
+            self._settle_times)
 
     def _create_volume(self, client: api.LightOSClient, ref: naming.Ref,
                        spec: specs.VolumeSpec, size: int, source: str

@@ -32,6 +32,7 @@ from lightos_cinder.client import api
 from lightos_cinder.client import errors as client_errors
 from lightos_cinder.client import models
 from lightos_cinder.client import polling
+from lightos_cinder.client import settling
 from lightos_cinder import errors
 from lightos_cinder import naming
 
@@ -170,10 +171,11 @@ class Lifecycle(Generic[Model]):
         :raises Different: if there is one of that name that is not as asked
         """
         made: Optional[Model] = None
+        wait = self._waiting()
         # Whether what carries the name now may be, or is, of our making.
         maybe_ours = ours = False
         try:
-            for attempt in polling.retrying(self._client.deadline, _PACE,
+            for attempt in polling.retrying(self._client.deadline, wait,
                                             _again):
                 with attempt:
                     if maybe_ours:
@@ -193,7 +195,7 @@ class Lifecycle(Generic[Model]):
                             raise
             assert made is not None  # For mypy.  # nosec B101
             self._remember(made)
-            made = self._settled(made)
+            made = self._settled(made, wait)
             self._compare(made, check)
             return made
         except client_errors.LightOSError as error:
@@ -216,8 +218,9 @@ class Lifecycle(Generic[Model]):
         :param seen: what has just been read, in place of a first look
         """
         volumes = self._client.volumes
+        wait = self._waiting()
         accepted = None
-        for attempt in polling.retrying(self._client.deadline, _PACE,
+        for attempt in polling.retrying(self._client.deadline, wait,
                                         _again):
             with attempt:
                 volume, seen = seen or self.find(), None
@@ -226,6 +229,7 @@ class Lifecycle(Generic[Model]):
                         self, volume.state.value))
                 change = wanted(volume)
                 if change is None:
+                    wait.settled()
                     return volume
                 if not volume.etag or volume.etag != accepted:
                     try:
@@ -236,6 +240,7 @@ class Lifecycle(Generic[Model]):
                         self.find()
                         raise
                     accepted = volume.etag
+                    wait.asked('update ' + ', '.join(sorted(change)))
                 # "Accepted" is not "done": look again.
                 raise errors.NotSettled('%s does not show the change yet'
                                         % self)
@@ -283,9 +288,10 @@ class Lifecycle(Generic[Model]):
         """
         clock = self._client.deadline.clock
         accepted: Optional[float] = None
+        wait = self._waiting()
         before = ''
         moved = False
-        for attempt in polling.retrying(self._client.deadline, _PACE,
+        for attempt in polling.retrying(self._client.deadline, wait,
                                         _again):
             with attempt:
                 volume, seen = seen or self.find(), None
@@ -296,6 +302,7 @@ class Lifecycle(Generic[Model]):
                         self, volume.state.value))
                 if accepted is not None and volume.size == snapshot.size and (
                         moved or clock.now() - accepted >= _LAG):
+                    wait.settled()
                     return volume
                 if accepted is None:
                     before = volume.etag
@@ -306,6 +313,7 @@ class Lifecycle(Generic[Model]):
                         self.find()
                         raise
                     accepted = clock.now()
+                    wait.asked('rollback')
                 raise errors.NotSettled('%s is not rolled back yet' % self)
         raise AssertionError('a retrying loop returns or raises')
 
@@ -404,7 +412,7 @@ class Lifecycle(Generic[Model]):
         return errors.NotSettled('the name of %s is held, and no longer '
                                  'shown' % self)
 
-    def _settled(self, made: Model) -> Model:
+    def _settled(self, made: Model, wait: settling.Wait) -> Model:
         """Wait until a new object can be used."""
         def done(seen: Model) -> bool:
             if seen.state is models.State.FAILED:
@@ -422,9 +430,15 @@ class Lifecycle(Generic[Model]):
                     return made
                 raise
 
-        return polling.wait_until(
+        wait.asked('create ' + self._collection.noun)
+        settled = polling.wait_until(
             look, done, self._client.deadline, '%s to be available' % self,
-            _PACE, seen=made)
+            wait, seen=made)
+        wait.settled()
+        return settled
+
+    def _waiting(self) -> settling.Wait:
+        return settling.Wait(self._client.settle_times, _PACE)
 
     def _going(self) -> bool:
         found = self._look()

@@ -147,15 +147,19 @@ def awaits_host(volume_id: str) -> bool:
                    context.get_admin_context(), volume_id))
 
 
-def mark_unconfirmed(volume_id: str, nqn: str) -> None:
+def mark_unconfirmed(volume_id: str, nqn: str) -> str:
     """Record that a host may have access without any attachment.
 
     For whoever comes after this process, should it end before Cinder has
     recorded, or removed, the attachment.
+
+    :returns: the mark, another one each time
     """
+    mark = timeutils.utcnow().isoformat()
     db.volume_admin_metadata_update(
         context.get_admin_context(), volume_id,
-        {_UNCONFIRMED + nqn: timeutils.utcnow().isoformat()}, False)
+        {_UNCONFIRMED + nqn: mark}, False)
+    return mark
 
 
 def mark_confirmed(volume_id: str, nqn: str) -> None:
@@ -164,13 +168,15 @@ def mark_confirmed(volume_id: str, nqn: str) -> None:
         context.get_admin_context(), volume_id, _UNCONFIRMED + nqn)
 
 
-def unconfirmed(volume: Any) -> list[str]:
-    """NQNs of hosts that may have access without any attachment.
+def unconfirmed(volume: Any) -> Mapping[str, str]:
+    """Hosts that may have access without any attachment.
 
     :param volume: as administrators read it
+    :returns: their marks by their NQNs
     """
-    return [key[len(_UNCONFIRMED):] for key in volume.admin_metadata
-            if key.startswith(_UNCONFIRMED)]
+    return {key[len(_UNCONFIRMED):]: mark
+            for key, mark in volume.admin_metadata.items()
+            if key.startswith(_UNCONFIRMED)}
 
 
 def now(volume_id: str) -> Any:

@@ -29,6 +29,7 @@ from oslo_utils import uuidutils
 from lightos_cinder.client import errors
 from lightos_cinder.client import models
 from lightos_cinder.client import polling
+from lightos_cinder.client import settling
 from lightos_cinder.client import transport
 
 _PAGE = 1000
@@ -196,12 +197,15 @@ class LightOSClient:
     Every method raises :class:`lightos_cinder.client.errors.LightOSError`.
 
     :param deadline: of the operation, for all its calls together
+    :param settle_times: what is known of the cluster
     """
 
     def __init__(self, connection: transport.Transport,
-                 deadline: polling.Deadline) -> None:
+                 deadline: polling.Deadline,
+                 settle_times: settling.SettleTimes) -> None:
         self._transport = connection
         self.deadline = deadline
+        self.settle_times = settle_times
         self.volumes = Volumes(self.call)
         self.snapshots = Snapshots(self.call)
 
@@ -209,7 +213,8 @@ class LightOSClient:
         """The same API, for another operation."""
         return LightOSClient(
             self._transport,
-            polling.Deadline(self._transport.clock, seconds))
+            polling.Deadline(self._transport.clock, seconds),
+            self.settle_times)
 
     def call(self, method: str, *segments: str,
              query: Optional[Mapping[str, str]] = None,

@@ -19,6 +19,7 @@ import time
 from typing import Any
 from typing import Callable
 from typing import Optional
+from typing import Protocol
 from typing import TypeVar
 
 import tenacity
@@ -80,12 +81,26 @@ class Pace:
         """Seconds to pause after that attempt, the first being 1."""
         # Beyond 64 attempts the pause has long been at its longest, and
         # the power would overflow a float some time later.
-        pause = min(self.most, self.first * self.factor ** min(attempt, 64))
+        return self._jittered(self.first * self.factor ** min(attempt, 64))
+
+    def after(self, passed: float) -> float:
+        """Seconds to pause when so many have passed in such pauses."""
+        return self._jittered(self.first + passed * (self.factor - 1))
+
+    def _jittered(self, pause: float) -> float:
         # Nobody gains by guessing it.
-        return pause * (1 - random.uniform(0, self.jitter))  # nosec B311
+        return min(self.most, pause) * (
+            1 - random.uniform(0, self.jitter))  # nosec B311
 
 
-def retrying(deadline: Deadline, pace: Pace,
+class Pauses(Protocol):
+    """What tells how long to pause between two looks."""
+
+    def pause(self, attempt: int) -> float:
+        """Seconds to pause after that attempt, the first being 1."""
+
+
+def retrying(deadline: Deadline, pace: Pauses,
              again: Callable[[BaseException], bool],
              **options: Any) -> tenacity.Retrying:
     """Repeat what raises, at that pace, until the deadline.
@@ -109,7 +124,7 @@ def retrying(deadline: Deadline, pace: Pace,
 
 
 def wait_until(look: Callable[[], T], done: Callable[[T], bool],
-               deadline: Deadline, what: str, pace: Pace = Pace(),
+               deadline: Deadline, what: str, pace: Pauses = Pace(),
                seen: Optional[T] = None) -> T:
     """Look until it is so.
 

@@ -14,9 +14,11 @@
 
 from concurrent import futures
 import socket
+import threading
 from unittest import mock
 
 from cinder import context
+from cinder import coordination
 from cinder import exception
 from cinder import objects
 from cinder.objects import fields
@@ -551,9 +553,37 @@ class FailedAttachTestCase(base.DriverTestCase):
 
 class ReviewTestCase(database.DatabaseTestCase):
 
-    def minutes_later(self):
+    def minutes_later(self, *drivers):
         with mock.patch.object(attachments, '_SETTLED', 0):
-            self.driver.get_volume_stats(refresh=True)
+            for one in drivers or [self.driver]:
+                one.get_volume_stats(refresh=True)
+
+    def now(self, volume):
+        return objects.Volume.get_by_id(self.context, volume.id)
+
+    def in_use(self, **values):
+        """A volume that is on record and on the cluster."""
+        volume = self.record(self.type('gold', base.GOLD), size=1,
+                             status='in-use', **values)
+        return self.save(volume, self.driver.create_volume(volume))
+
+    def row(self, volume, connector=None):
+        """An attachment on record."""
+        made = objects.VolumeAttachment(
+            self.context, volume_id=volume.id, connector=connector,
+            attach_status=fields.VolumeAttachStatus.RESERVED)
+        made.create()
+        return made
+
+    def let_in(self, volume, row, number):
+        """Cinder records the connector once the driver has answered."""
+        self.driver.initialize_connection(self.now(volume),
+                                          base.connector(number))
+        row.connector = base.connector(number)
+        row.save()
+
+    def end(self, driver, volume):
+        return driver.terminate_connection(volume, base.connector(1))
 
 
 class KilledTestCase(ReviewTestCase):
@@ -561,22 +591,14 @@ class KilledTestCase(ReviewTestCase):
 
     def setUp(self):
         super().setUp()
-        volume = self.record(self.type('gold', base.GOLD), size=1,
-                             status='in-use')
-        volume = self.save(volume, self.driver.create_volume(volume))
-        self.attachment = objects.VolumeAttachment(
-            self.context, volume_id=volume.id,
-            attach_status=fields.VolumeAttachStatus.RESERVED)
-        self.attachment.create()
+        volume = self.in_use()
+        self.attachment = self.row(volume)
         # As it was read before there was an attachment.
         self.driver.initialize_connection(volume, base.connector(1))
         self.volume = self.now(volume)
         # Whoever starts next has not heard of it.
         self.driver = self.make_driver()
         self.driver.update_provider_info([self.volume], [])
-
-    def now(self, volume):
-        return objects.Volume.get_by_id(self.context, volume.id)
 
     def test_the_host_is_shown_out_if_its_attachment_is_gone(self):
         self.minutes_later()
@@ -596,13 +618,87 @@ class KilledTestCase(ReviewTestCase):
         self.assertEqual({}, self.now(self.volume).admin_metadata)
 
 
+class MeanwhileTestCase(ReviewTestCase):
+    """What others do as the driver, or its review, waits for its turn."""
+
+    def test_an_attachment_is_given_to_another_host(self):
+        volume = self.in_use()
+        row = self.row(volume)
+        self.let_in(volume, row, 1)
+        self.minutes_later()
+        self.let_in(volume, row, 2)
+        self.minutes_later()
+        self.assertEqual(([_nqn(2)], _ips(2)), self.acls(volume))
+        self.assertEqual({}, self.now(volume).admin_metadata)
+        row.destroy()
+
+    def test_an_attachment_is_given_up_before_its_host_is_let_in(self):
+        volume = self.in_use()
+        row = self.row(volume)
+        lock = coordination.COORDINATOR.get_lock(
+            'lightos-access-' + volume.id)
+        lock.acquire()
+        with futures.ThreadPoolExecutor(1) as pool:
+            asked = threading.Event()
+            awaits = records.awaits_host
+
+            def awaits_host(volume_id):
+                try:
+                    return awaits(volume_id)
+                finally:
+                    asked.set()
+
+            with mock.patch.object(records, 'awaits_host', awaits_host):
+                done = pool.submit(self.driver.initialize_connection,
+                                   self.now(volume), base.connector(1))
+                # Nova hears nothing for a minute, and removes it.
+                asked.wait(10)
+                row.destroy()
+                lock.release()
+                done.result()
+        self.assertEqual([_nqn(1)], self.acls(volume)[0])
+        self.minutes_later()
+        self.assertEqual((['ALLOW_NONE'], ['ALLOW_NONE']), self.acls(volume))
+
+    def test_a_host_comes_again_before_its_first_attachment_ends(self):
+        volume = self.in_use(multiattach=True)
+        first, second = self.row(volume), self.row(volume)
+        self.let_in(volume, first, 1)
+        second.destroy()
+        read_before_its_turn = self.now(volume)
+        second = self.row(volume)
+        self.let_in(volume, second, 1)
+        self.assertTrue(self.end(self.driver, read_before_its_turn))
+        first.destroy()
+        self.minutes_later()
+        self.assertEqual(([_nqn(1)], _ips(1)), self.acls(volume))
+        second.destroy()
+
+    def test_a_host_stays_once_more_for_another_service(self):
+        volume = self.in_use(multiattach=True)
+        rows = [self.row(volume) for _ in range(3)]
+        for row in rows:
+            self.let_in(volume, row, 1)
+        self.minutes_later()
+        other = self.make_driver()
+        self.assertTrue(self.end(self.driver, self.now(volume)))
+        rows.pop().destroy()
+        for _ in rows:
+            self.assertTrue(self.end(other, self.now(volume)))
+        # Cinder has not removed these yet.
+        self.minutes_later()
+        for row in rows:
+            row.destroy()
+        self.minutes_later(self.driver, other)
+        self.assertEqual((['ALLOW_NONE'], ['ALLOW_NONE']), self.acls(volume))
+        self.assertEqual({}, self.now(volume).admin_metadata)
+
+
 class EndedAtOnceTestCase(ReviewTestCase):
     """The last two attachments of a host, as Cinder ends them at once."""
 
     def attach_twice(self) -> tuple:
-        gold = self.type('gold', base.GOLD)
-        volume = self.record(gold, size=1, status='in-use')
-        volume = self.save(volume, self.driver.create_volume(volume))
+        volume = self.in_use()
         rows = []
         for _ in range(2):
             self.driver.initialize_connection(volume, base.connector(1))

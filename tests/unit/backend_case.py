@@ -59,12 +59,13 @@ class BackendTestCase(unittest.TestCase):
         self.addCleanup(patcher.stop)
         self.backend = backend.Backend(self.transport, 100, self.use_ip_acl)
 
-    def client(self, connection, deadline):
+    def client(self, connection, deadline, settle_times):
         """In the place of the constructor of api.LightOSClient."""
         self.assertIs(self.transport, connection)
         self.deadlines.append(deadline.left())
         client = copy.copy(self.cluster)
         client.deadline = deadline
+        client.settle_times = settle_times
         return client
 
     def put_source(self, **fields):

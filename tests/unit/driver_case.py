@@ -88,12 +88,12 @@ class DriverTestCase(unittest.TestCase):
                    self.awaits_host)
         self.unconfirmed = set()
         self.patch(records, 'mark_unconfirmed', lambda *which:
-                   self.unconfirmed.add(which))
+                   self.unconfirmed.add(which) or 'mark')
         self.patch(records, 'mark_confirmed', lambda *which:
                    self.unconfirmed.discard(which))
-        self.patch(records, 'unconfirmed', lambda volume: [
-            nqn for volume_id, nqn in self.unconfirmed
-            if volume_id == volume.id])
+        self.patch(records, 'unconfirmed', lambda volume: {
+            nqn: 'mark' for volume_id, nqn in self.unconfirmed
+            if volume_id == volume.id})
         self.backend = _BACKEND
         self.backend.reset_mock(return_value=True, side_effect=True)
         self.backend.cluster_info.return_value = CLUSTER_INFO

@@ -23,6 +23,7 @@ import itertools
 from lightos_cinder.client import errors
 from lightos_cinder.client import models
 from lightos_cinder.client import polling
+from lightos_cinder.client import settling
 from tests.unit import fake_clock
 
 State = models.State
@@ -328,6 +329,7 @@ class Client:
     def __init__(self, clock=None, seconds=100):
         self.clock = clock or fake_clock.FakeClock()
         self.deadline = polling.Deadline(self.clock, seconds)
+        self.settle_times = settling.SettleTimes(self.clock)
         self.volumes = Volumes(self.clock)
         #: Projects with the UUIDs of their default QoS policies.
         self.projects = {}

@@ -352,15 +352,20 @@ class ComingTest(driver_case.ReadyDriverTestCase):
         self.driver._clock = self.clock
         self.patch(records, 'now', self.now)
         self.recorded = [HERE, HERE_TOO]
+        self.takes = 3
+        # It was let in lately.
+        self.unconfirmed.add((cinder_objects.VOLUME_ID, HERE['nqn']))
 
     def now(self, volume_id):
-        self.assertLess(0, self.clock.now() - self.began)
+        if self.clock.now() < self.began + self.takes:
+            return cinder_objects.volume(attached=self.attached)
         if self.recorded is None:
             raise exception.VolumeNotFound(volume_id=volume_id)
         return cinder_objects.volume(attached=self.recorded)
 
     def terminate(self, *attached, multiattach=True):
         self.began = self.clock.now()
+        self.attached = attached
         return self.driver.terminate_connection(cinder_objects.volume(
             attached=attached, multiattach=multiattach), HERE)
 
@@ -377,6 +382,7 @@ class ComingTest(driver_case.ReadyDriverTestCase):
         self.recorded = [HERE, None]
         self.assertIs(False, self.terminate(HERE, None))
         self.backend.revoke.assert_called_once_with(self.ref(), A, [A])
+        self.assertEqual(self.began + 10, self.clock.now())
 
     def test_of_a_volume_without_record_all_leave(self):
         self.recorded = None
@@ -386,6 +392,11 @@ class ComingTest(driver_case.ReadyDriverTestCase):
     @ddt.data([HERE, THERE], [HERE, HERE_TOO, None])
     def test_no_time_is_lost_if_all_is_clear(self, attached):
         self.terminate(*attached)
+        self.assertEqual(self.began, self.clock.now())
+
+    def test_nor_if_it_was_not_let_in_lately(self):
+        self.unconfirmed.clear()
+        self.assertIs(False, self.terminate(HERE, None))
         self.assertEqual(self.began, self.clock.now())
 
     def test_nor_where_no_host_can_have_two(self):

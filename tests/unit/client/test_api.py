@@ -20,6 +20,7 @@ from lightos_cinder.client import api
 from lightos_cinder.client import errors
 from lightos_cinder.client import models
 from lightos_cinder.client import polling
+from lightos_cinder.client import settling
 from tests.unit.client import hostile
 from tests.unit import fake_clock
 
@@ -34,8 +35,9 @@ class ApiTestCase(unittest.TestCase):
         self.transport = mock.Mock(spec=['request', 'clock'],
                                    clock=self.clock)
         self.request = self.transport.request
-        self.client = api.LightOSClient(self.transport,
-                                        polling.Deadline(self.clock, 100))
+        self.client = api.LightOSClient(
+            self.transport, polling.Deadline(self.clock, 100),
+            settling.SettleTimes(self.clock))
 
     def assert_sent(self, method, path, **expected):
         """Exactly one request was sent, and it was this one."""
