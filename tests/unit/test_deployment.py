@@ -13,6 +13,7 @@
 """What etc/ and devstack/ have for the tools that deploy OpenStack."""
 
 import configparser
+import itertools
 import os
 import pathlib
 import re
@@ -99,8 +100,12 @@ def openstack_ansible():
 
 
 def openstack_helm():
+    """What is null there Helm takes out of the values of the chart."""
     conf = loaded('openstack-helm', 'cinder.yaml')['conf']
-    return {**conf['cinder'], **conf['backends']}
+    backends = {'rbd1': {}, **conf['backends']}
+    return {**conf['cinder'], **{
+        name: section for name, section in backends.items()
+        if section is not None}}
 
 
 def puppet():
@@ -251,20 +256,25 @@ class FileTestCase(unittest.TestCase):
         self.assertEqual('lightos-cinder',
                          module.render(parent_template='theirs').strip())
 
-    @ddt.data(
-        ('kolla-ansible/globals.yml', 3), ('openstack-helm/cinder.yaml', 1),
-        ('openstack-helm/nova.yaml', 1),
-        ('rhoso/openstack_data_plane_node_set.yaml', 1))
+    @ddt.data(*itertools.product(
+        (('kolla-ansible/globals.yml', 3), ('openstack-helm/cinder.yaml', 1),
+         ('openstack-helm/nova.yaml', 1),
+         ('rhoso/openstack_data_plane_node_set.yaml', 1)),
+        ('/etc/discovery-client/discovery.d', '/etc/nvme')))
     @ddt.unpack
-    def test_what_os_brick_writes_reaches_the_host(self, path, services):
-        """Where it writes to is in os-brick."""
-        folder = '/etc/discovery-client/discovery.d'
+    def test_what_os_brick_reads_and_writes_is_of_the_host(self, place,
+                                                           folder):
+        """Where it does is in os-brick; RHOSO has the NQN there anyway."""
+        path, services = place
+        if (path.startswith('rhoso'), folder) == (True, '/etc/nvme'):
+            services = 0
 
         def mounts(item):
             if isinstance(item, dict):
                 # src and dest, or a volume of the host with its name.
                 if {'src', 'dest'} <= set(item):
-                    return item['src'] == item['dest'] == folder
+                    return (item['src'] == item['dest'] == folder
+                            and 'rw' in item['options'].split(','))
                 if 'volumeMounts' in item:
                     [host] = [one['name'] for one in item['volumes']
                               if one.get('hostPath', {}).get('path')
