@@ -14,7 +14,6 @@
 """Two clusters as backends of one Cinder: its scheduler and its API."""
 
 import collections
-from importlib import metadata
 import io
 import typing
 import unittest
@@ -23,6 +22,7 @@ import uuid
 from cinderclient import exceptions
 
 from tests import emulator
+from tests.functional import stack_case
 from tests.stack import backend
 from tests.stack import client
 from tests.stack import compute
@@ -34,11 +34,6 @@ GIB = 2 ** 30
 A = 'lightstack-a'
 B = 'lightstack-b'
 HOST = compute.Host('compute-a', ('192.0.2.11', '2001:db8::11'))
-
-# Cinder 26.0 makes HTTP 500 of it, with the same words; 26.3 does not.
-UPDATE_REFUSED = (
-    exceptions.ClientException if metadata.version('cinder') < '26.3'
-    else exceptions.BadRequest)
 
 #: Which backend a volume type names; None for one that leaves it to Cinder.
 TYPES: dict[str, dict[str, str]] = {
@@ -240,7 +235,7 @@ class SchedulerTestCase(unittest.TestCase):
                       {'found_dsc': ''}, {'host_ips': []},
                       {'host_ips': 'everywhere'}):
             for error, call in (
-                    (UPDATE_REFUSED,
+                    (stack_case.UPDATE_REFUSED,
                      lambda bad: self.cinder.attachments.update(
                          attachment, bad)),
                     (exceptions.BadRequest,

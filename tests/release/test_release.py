@@ -10,9 +10,9 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The sdist and the wheel, each installed beside Cinder and put to work.
+"""The sdist and the wheel, built, installed beside Cinder and put to work.
 
-It replaces the driver that tox has installed by the ones that it builds.
+All of it in an environment of its own, which is empty before.
 """
 
 import email
@@ -49,14 +49,25 @@ def run(*command, cwd=ROOT, **environment):
     return done.stdout
 
 
-def pip(*arguments):
-    return run(sys.executable, '-m', 'pip', *arguments)
+class Environment:
+    """A virtual environment, empty at first."""
 
+    def __init__(self, folder):
+        self.folder = folder
+        run(sys.executable, '-m', 'venv', str(folder))
 
-def installed():
-    """What is installed, without the driver."""
-    return {line for line in pip('freeze').splitlines()
-            if not line.startswith((NAME, 'lightos_cinder'))}
+    def run(self, *arguments, **kwargs):
+        return run(str(self.folder / 'bin/python'), '-W', 'ignore',
+                   *arguments, PYTHONPATH='', **kwargs)
+
+    def pip(self, *arguments):
+        return self.run('-m', 'pip', '--disable-pip-version-check',
+                        *arguments)
+
+    def others(self):
+        """What is installed, without the driver."""
+        return {line for line in self.pip('freeze').splitlines()
+                if not line.startswith((NAME, 'lightos_cinder'))}
 
 
 @ddt.ddt
@@ -64,7 +75,10 @@ class ReleaseTestCase(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        """Build both as a release is built; the wheel is of the sdist."""
+        """Build both as a release is built; the wheel is of the sdist.
+
+        Cinder comes with what the wheel says that its tests need.
+        """
         super().setUpClass()
         cls.folder = pathlib.Path(cls.enterClassContext(
             tempfile.TemporaryDirectory()))
@@ -77,6 +91,14 @@ class ReleaseTestCase(unittest.TestCase):
         [path] = [path for path in cls.wheel.namelist()
                   if path.endswith('.dist-info/METADATA')]
         cls.metadata = email.message_from_bytes(cls.wheel.read(path))
+        cls.environment = Environment(cls.folder / 'environment')
+        assert not cls.environment.others()
+        cls.environment.pip(
+            'install', '%s[openstack,test]' % cls.archives['wheel'])
+        # The tests, and no driver beside them.
+        cls.workplace = cls.folder / 'workplace'
+        cls.workplace.mkdir()
+        (cls.workplace / 'tests').symlink_to(ROOT / 'tests')
 
     def sources(self):
         return {str(path.relative_to(ROOT)) for path in
@@ -136,23 +158,23 @@ class ReleaseTestCase(unittest.TestCase):
             self.assertFalse(one.lower().startswith('cinder'))
 
     @ddt.data(*ARCHIVES)
-    def test_it_serves_volumes_and_moved_nothing(self, kind):
-        pip('uninstall', '--yes', NAME)
-        before = installed()
+    def test_it_serves_volumes_and_moves_nothing(self, kind):
+        self.environment.pip('uninstall', '--yes', NAME)
+        before = self.environment.others()
         self.assertTrue(any(line.startswith('cinder==') for line in before))
-        pip('install', str(self.archives[kind]))
-        self.assertEqual(before, installed())
-        pip('check')
-        told = run(sys.executable, '-c',
-                   'from importlib import metadata\n'
-                   'import lightos_cinder\n'
-                   "print(metadata.version('%s'))\n"
-                   'print(lightos_cinder.__file__)' % NAME,
-                   cwd=self.folder, PYTHONPATH='').splitlines()
+        self.environment.pip('install', str(self.archives[kind]))
+        self.assertEqual(before, self.environment.others())
+        self.environment.pip('check')
+        told = self.environment.run(
+            '-c', 'from importlib import metadata\n'
+            'import lightos_cinder\n'
+            "print(metadata.version('%s'))\n"
+            'print(lightos_cinder.__file__)' % NAME,
+            cwd=self.workplace).splitlines()
         self.assertEqual(self.metadata['Version'], told[0])
-        self.assertTrue(told[1].startswith(sys.prefix), told[1])
-        run(sys.executable, '-W', 'ignore', '-m', 'unittest', *_STACK,
-            PYTHONPATH='')
+        self.assertTrue(told[1].startswith(str(self.environment.folder)),
+                        told[1])
+        self.environment.run('-m', 'unittest', *_STACK, cwd=self.workplace)
 
 
 class VersionTestCase(unittest.TestCase):
@@ -162,22 +184,41 @@ class VersionTestCase(unittest.TestCase):
         super().setUp()
         self.clone = pathlib.Path(self.enterContext(
             tempfile.TemporaryDirectory())) / 'clone'
-        run('git', 'clone', '--quiet', '--no-tags', str(ROOT),
-            str(self.clone))
+        # A history of its own: that of the checkout may be cut off.
+        self.clone.mkdir()
+        self.unpack(ROOT, self.clone)
+        self.git('init', '--quiet')
+        self.git('add', '--all')
+        for subject in ('Begin', 'Mend'):
+            self.git('commit', '--quiet', '--allow-empty', '-m', subject)
+
+    def unpack(self, repository, folder):
+        """What is committed, without git."""
+        archive = folder.with_name('all.tar')
+        run('git', 'archive', '--output', str(archive), 'HEAD',
+            cwd=repository)
+        with tarfile.open(archive) as held:
+            held.extractall(folder, filter='data')
 
     def git(self, *arguments):
         run('git', '-c', 'user.name=Tester', '-c',
             'user.email=tester@example.com', *arguments, cwd=self.clone)
 
-    def version(self):
+    def version(self, folder=None, **environment):
         return run(sys.executable, '-c',
                    'from pbr import packaging\n'
                    "print(packaging.get_version('%s'))" % NAME,
-                   cwd=self.clone).strip()
+                   cwd=folder or self.clone, **environment).strip()
+
+    def shallow(self, *arguments):
+        folder = self.clone.with_name('shallow')
+        run('git', 'clone', '--quiet', '--depth', '1', *arguments,
+            self.clone.as_uri(), str(folder))
+        return folder
 
     def test_before_the_first_tag(self):
         """What is built then is older than any release."""
-        self.assertRegex(self.version(), r'^0\.0\.1\.dev[1-9]\d*$')
+        self.assertEqual('0.0.1.dev1', self.version())
 
     def test_of_a_tag_and_after_it(self):
         self.git('tag', '-a', '-m', 'Release', '21.4.0')
@@ -187,3 +228,24 @@ class VersionTestCase(unittest.TestCase):
         self.git('commit', '--quiet', '--allow-empty', '-m',
                  'Add\n\nSem-Ver: feature')
         self.assertEqual('21.5.0.dev2', self.version())
+
+    def test_of_a_shallow_clone(self):
+        """Of a tag it has all that is needed."""
+        self.git('tag', '-a', '-m', 'Release', '21.4.0')
+        self.assertEqual('21.4.0', self.version(
+            self.shallow('--branch', '21.4.0')))
+
+    def test_of_a_shallow_clone_that_has_no_tag(self):
+        self.git('tag', '-a', '-m', 'Release', '21.4.0')
+        self.git('commit', '--quiet', '--allow-empty', '-m', 'Mend')
+        self.assertEqual('0.0.0', self.version(self.shallow()))
+
+    def test_without_git_it_has_to_be_told(self):
+        folder = self.clone.with_name('plain')
+        folder.mkdir()
+        self.unpack(self.clone, folder)
+        with self.assertRaisesRegex(
+                AssertionError, 'access to an upstream git repository'):
+            self.version(folder)
+        self.assertEqual('21.4.0', self.version(
+            folder, PBR_VERSION='21.4.0'))
