@@ -71,7 +71,8 @@ class ProjectTestCase(unittest.TestCase):
         for path in ('README.rst', 'CONTRIBUTING.rst', '.ci/run',
                      '.pre-commit-config.yaml', 'devstack/README.rst',
                      'doc/source/compatibility.rst'):
-            named = set(re.findall(r'tox (?:exec )?(?:-q )?-e (\w+(?:,\w+)*)',
+            named = set(re.findall(r'tox (?:exec |--parallel \d )?(?:-q )?-e ('
+                                   r'\w+(?:,\w+)*)',
                                    (ROOT / path).read_text()))
             self.assertEqual(
                 set(), {one for names in named - {'NAME'}
