@@ -164,12 +164,12 @@ class Bench(base.DriverTestCase):
             self.lightos.reset()
             self.lightos.set_settings(settle=settle)
             self.lightos.create_project(base.PROJECT)
-            yield from self._measure_driver(
+            yield from self.measure_driver(
                 which, mode, settle, width, count)
 
-    def _measure_driver(self, which: str, mode: str, settle: float,
-                        width: int, count: int
-                        ) -> Iterable[figures.Figure]:
+    def measure_driver(self, which: str, mode: str, settle: float,
+                       width: int, count: int) -> Iterable[figures.Figure]:
+        """Measure one of them on a cluster that is there."""
         drivers: list[Any] = []
 
         def measure(operation: str, works: Sequence[Callable[[], Any]]

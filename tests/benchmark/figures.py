@@ -87,7 +87,8 @@ class Figure:
 
     def to_json(self) -> dict[str, Any]:
         """As it is written to a file."""
-        return dataclasses.asdict(self)
+        return dict(dataclasses.asdict(self), seconds=[
+            round(one, 4) for one in self.seconds])
 
     @classmethod
     def from_json(cls, read: dict[str, Any]) -> 'Figure':
@@ -144,14 +145,30 @@ class Growth:
     :param crowd_seconds: median and longest of them
     """
 
-    sizes: tuple[int, ...]
-    milliseconds: dict[str, tuple[float, ...]]
-    calls: dict[str, tuple[float, ...]]
+    sizes: Sequence[int]
+    milliseconds: dict[str, Sequence[float]]
+    calls: dict[str, Sequence[float]]
     start_calls: int
     listing_calls: int
-    lifecycles: tuple[int, ...]
-    memory: tuple[float, ...]
+    lifecycles: Sequence[int]
+    memory: Sequence[float]
     crowd: int
     crowd_failed: int
     crowd_handshakes: int
-    crowd_seconds: tuple[float, float]
+    crowd_seconds: Sequence[float]
+
+
+@dataclasses.dataclass(frozen=True)
+class Service:
+    """What Cinder as a whole takes for the life of a volume.
+
+    :param mode: threading or eventlet
+    :param lifecycles: create, attach, detach, delete; asked for by users
+    :param seconds: that all together took
+    :param cpu: seconds of processor time of one of them, by program
+    """
+
+    mode: str
+    lifecycles: int
+    seconds: float
+    cpu: dict[str, float]

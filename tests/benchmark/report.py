@@ -17,11 +17,13 @@ import json
 import pathlib
 from typing import Any
 from typing import Iterable
+from typing import Iterator
 from typing import Mapping
 from typing import Optional
 from typing import Sequence
 
 from tests.benchmark import figures
+from tests.benchmark import sizing
 from tests.benchmark import targets
 
 _HEAD = ('%-9s %6s %5s  %-16s %27s  %27s  %19s  %19s  %25s' % (
@@ -37,17 +39,23 @@ class Run:
     """All that was measured in one run.
 
     :param growth: by mode
+    :param services: what a whole Cinder takes
     """
 
     measured: Sequence[figures.Figure]
     growth: Mapping[str, figures.Growth]
+    services: Sequence[figures.Service]
 
     def save(self, path: pathlib.Path) -> None:
-        """Write it to a file."""
-        path.write_text(json.dumps({
-            'figures': [one.to_json() for one in self.measured],
-            'growth': {mode: dataclasses.asdict(one)
-                       for mode, one in self.growth.items()}}, indent=1))
+        """Write it to a file, a figure a line."""
+        path.write_text('{"figures": [\n%s],\n"growth": %s,\n'
+                        '"services": %s}\n' % (
+                            ',\n'.join(json.dumps(one.to_json())
+                                       for one in self.measured),
+                            json.dumps({mode: dataclasses.asdict(one)
+                                        for mode, one in self.growth.items()}),
+                            json.dumps([dataclasses.asdict(one)
+                                        for one in self.services])))
 
     @classmethod
     def load(cls, path: pathlib.Path) -> 'Run':
@@ -55,7 +63,8 @@ class Run:
         read = json.loads(path.read_text())
         return cls([figures.Figure.from_json(one) for one in read['figures']],
                    {mode: figures.Growth(**one)
-                    for mode, one in read['growth'].items()})
+                    for mode, one in read['growth'].items()},
+                   [figures.Service(**one) for one in read['services']])
 
     def targets(self) -> dict[str, list[targets.Target]]:
         """What was to be reached, by mode."""
@@ -65,6 +74,24 @@ class Run:
             *targets.of_pairs(found, mode),
             *(targets.of_growth(self.growth[mode])
               if mode in self.growth else ())] for mode in modes}
+
+    def lines(self) -> Iterator[str]:
+        """All of it, for people."""
+        yield from table(figures.pairs(self.measured))
+        for mode, grown in self.growth.items():
+            yield ''
+            yield from of_growth(mode, grown)
+        for mode, reached in self.targets().items():
+            yield ''
+            yield 'Targets, %s:' % mode
+            yield from map(str, reached)
+
+    def sizing(self) -> Iterator[str]:
+        """What clouds need, by that."""
+        for number, service in enumerate(self.services):
+            if number:
+                yield ''
+            yield from sizing.lines(figures.pairs(self.measured), service)
 
 
 def table(found: Iterable[figures.Pair]) -> Iterable[str]:
