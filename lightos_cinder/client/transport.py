@@ -48,8 +48,9 @@ _ERROR_COOLDOWN = 1.0
 #: What needs no quoting (RFC 3986, 2.3), as long as one can be at the most.
 _UNRESERVED = re.compile('[A-Za-z0-9._~-]{1,255}')
 
-#: What urllib3 puts before a reason: the connection, which is told anyway.
-_WHERE = re.compile(r'^(<[^>]*>|\w+\(host=[^)]*\)): ')
+#: What urllib3 puts before a reason: the connection, which is told anyway;
+#: before its version 2.6 as Python shows an object, here of a local class.
+_WHERE = re.compile(r'^(<([^<>]|<locals>)*>|\w+\(host=[^)]*\)): ')
 
 
 def path(*segments: str) -> str:

@@ -13,10 +13,14 @@
 """The driver and Cinder, on an emulated cluster over HTTPS.
 
 Under native threads or under eventlet, as Cinder is told: by the variable
-OS_CINDER_DISABLE_EVENTLET_PATCHING. Native threads if nobody says anything.
+OS_CINDER_DISABLE_EVENTLET_PATCHING. Native threads if nobody says anything,
+and on a Cinder before 2026.2, whose services alone are under eventlet then.
 """
 
-from cinder import monkey_patch
-
-# As Cinder's commands do, before anything else is imported.
-monkey_patch.patch('threading')
+try:
+    from cinder import monkey_patch
+except ImportError:
+    pass
+else:
+    # As Cinder's commands do, before anything else is imported.
+    monkey_patch.patch('threading')

@@ -12,9 +12,12 @@
 
 """A real Cinder on emulated clusters, which the tests of a class share."""
 
+from importlib import metadata
 import io
 import typing
 import unittest
+
+from cinderclient import exceptions
 
 from tests import emulator
 from tests.stack import backend
@@ -28,6 +31,12 @@ PROJECT = 'lightstack'
 CLOSED = ['ALLOW_NONE']
 HOST = compute.Host('compute-a', ('192.0.2.11', '2001:db8::11'))
 OTHER_HOST = compute.Host('compute-b', ('192.0.2.12', '2001:db8::12'))
+
+# What an attachment that a connector is no good for is answered with: Cinder
+# 26.0 makes HTTP 500 of it, with the same words; 26.3 does not.
+UPDATE_REFUSED = (
+    exceptions.ClientException if metadata.version('cinder') < '26.3'
+    else exceptions.BadRequest)
 
 
 class StackTestCase(unittest.TestCase):

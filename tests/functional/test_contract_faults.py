@@ -46,7 +46,13 @@ class FaultTest(base.ContractTest):
 
     def lost(self, method: str = 'GET', path: str = '/version',
              body: Any = None, **kwargs: Any) -> None:
-        self.assertRaises(LOST, self.call, method, path, body, **kwargs)
+        try:
+            response = self.call(method, path, body, **kwargs)
+        except LOST:
+            return
+        # Before its version 2 urllib3 is silent about what is missing.
+        self.assertLess(len(response.content),
+                        int(response.headers['Content-Length']))
 
     @ddt.data((500, 13), (503, 14), (429, 8), (401, 16), (403, 7),
               (404, 5), (409, 10), (412, 9), (504, 4))

@@ -22,6 +22,7 @@ import uuid
 from cinderclient import exceptions
 
 from tests import emulator
+from tests.functional import stack_case
 from tests.stack import backend
 from tests.stack import client
 from tests.stack import compute
@@ -233,13 +234,15 @@ class SchedulerTestCase(unittest.TestCase):
         for wrong in ({'nqn': ''}, {'nqn': 'ALLOW_ANY'}, {'nqn': 7},
                       {'found_dsc': ''}, {'host_ips': []},
                       {'host_ips': 'everywhere'}):
-            for call in (
-                    lambda bad: self.cinder.attachments.update(
-                        attachment, bad),
-                    lambda bad: self.cinder.volumes.initialize_connection(
-                        volume, bad)):
+            for error, call in (
+                    (stack_case.UPDATE_REFUSED,
+                     lambda bad: self.cinder.attachments.update(
+                         attachment, bad)),
+                    (exceptions.BadRequest,
+                     lambda bad: self.cinder.volumes.initialize_connection(
+                         volume, bad))):
                 with self.subTest(wrong=wrong), self.assertRaises(
-                        exceptions.BadRequest) as caught:
+                        error) as caught:
                     call(self._bad(**wrong))
                 self.assertIn(next(iter(wrong)), str(caught.exception))
         self.nova.detach(attachment)

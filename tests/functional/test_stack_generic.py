@@ -385,7 +385,7 @@ class GenericTest(stack_case.StackTestCase):
         volume = self._create_theirs()
         attachment = self.their_nova.reserve(volume.id, self._server())
 
-        with self.assertRaises(exceptions.BadRequest) as caught:
+        with self.assertRaises(stack_case.UPDATE_REFUSED) as caught:
             self.theirs.client.attachments.update(attachment, {
                 name: value for name, value in HOST.connector().items()
                 if name != 'nqn'})

@@ -13,8 +13,10 @@
 
 """Keystone: its configuration, its process, what it knows about others."""
 
+import contextlib
 import pathlib
 import secrets
+import sqlite3
 
 from keystoneauth1 import exceptions
 
@@ -45,6 +47,12 @@ class Keystone:
 
     def start(self, launch: process.Launch) -> None:
         """Start to start; it answers later."""
+        if self.database.startswith('sqlite:///'):
+            # Before 2026.2 Keystone reads on while it writes elsewhere; this
+            # is what SQLite needs for that, and it stays with the file.
+            with contextlib.closing(sqlite3.connect(
+                    self.database.removeprefix('sqlite:///'))) as file:
+                file.execute('PRAGMA journal_mode=WAL')
         path = settings.write(self.folder / 'keystone.conf', {
             'DEFAULT': {'public_endpoint': self.url.removesuffix('/v3')},
             'database': {'connection': self.database},

@@ -88,7 +88,8 @@ class OptionsTest(unittest.TestCase):
                          getattr(ours.type, 'item_type', None))
         self.assertEqual(theirs.default and theirs.type(str(theirs.default)),
                          ours.default and ours.type(str(ours.default)))
-        self.assertEqual(theirs.secret, ours.secret)
+        # Before 2026.2 not even the token was one there.
+        self.assertGreaterEqual(ours.secret, theirs.secret)
         self.assertEqual(theirs.required, ours.required)
 
     @ddt.data(*options.OPTS)

@@ -24,9 +24,7 @@ import lifeline
 
 lifeline.hold()  # before Cinder monkey patches, hence between the imports
 
-from cinder import monkey_patch  # noqa: E402
-
-monkey_patch.patch()
+from cinder.cmd import volume  # noqa: E402,F401 - monkey patches, so first
 
 import logging as python_logging  # noqa: E402
 
