@@ -14,6 +14,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from typing import Any
@@ -47,9 +48,10 @@ def run(conf: str, *words: str, stdin: str = '') -> Result:
 
     :param conf: path of cinder.conf
     """
+    # Where coverage is measured stestr is told so, and this is to count.
+    python = shlex.split(os.environ.get('PYTHON', '')) or [sys.executable]
     return Result(subprocess.run(
-        [sys.executable, '-W', 'ignore', '-m', 'lightos_cinder.cli',
-         '--config-file', conf, *words],
+        [*python, '-m', 'lightos_cinder.cli', '--config-file', conf, *words],
         input=stdin, capture_output=True, text=True, timeout=300))
 
 
