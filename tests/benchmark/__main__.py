@@ -14,7 +14,7 @@
 
 Both work on an emulated cluster of three endpoints over TLS that runs in a
 process of its own. Prints one table and whether targets are reached; writes
-that, the raw figures and a chart. All of it takes about 40 minutes. Ratios are
+that, the raw figures and a chart. All of it takes about an hour. Ratios are
 what counts: seconds are of one machine, on which nothing else should run.
 """
 

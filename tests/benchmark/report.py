@@ -30,6 +30,9 @@ _HEAD = ('%-9s %6s %5s  %-16s %27s  %27s  %19s  %19s  %25s' % (
     'mode', 'settle', 'width', 'operation', 'median s: ours, theirs',
     'p95 s: ours, theirs', 'REST calls', 'handshakes', 'CPU ms'))
 
+#: Where nothing is drawn.
+_BELOW: dict[str, Any] = {'loc': 'upper center', 'bbox_to_anchor': (0.5, -.12)}
+
 #: Where the chart shows how both are next to each other.
 _SHOWN = (('threading', 0.2, 1), ('threading', 0.2, 32))
 
@@ -160,7 +163,7 @@ def chart(run: Run, path: pathlib.Path) -> None:
         axes[2].set_xlabel('volumes in the project')
         axes[2].set_ylabel('median, ms')
         axes[2].set_title('lightos-cinder, the cluster takes no time')
-        axes[2].legend(fontsize='small')
+        axes[2].legend(fontsize='small', ncols=4, **_BELOW)
     figure.savefig(path, dpi=110)
     pyplot.close(figure)
 
@@ -180,4 +183,4 @@ def _bars(axis: Any, pairs: Sequence[figures.Pair]) -> None:
     if pairs:
         axis.set_xscale('log')
     axis.set_xlabel('median, seconds')
-    axis.legend()
+    axis.legend(ncols=2, **_BELOW)

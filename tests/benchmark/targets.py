@@ -22,9 +22,8 @@ from tests.benchmark import figures
 #: Seconds that the cluster takes, where a target does not say.
 _SETTLE = 0.2
 
-#: Connections to each endpoint that the pool may hold at most.
+#: Connections that the pool may hold at most.
 _POOL = 32
-_ENDPOINTS = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,7 +99,7 @@ def of_pairs(found: Sequence[figures.Pair], mode: str) -> Iterator[Target]:
                   if one.setting.mode == mode]
     yield Target('handshakes of a whole run at one settle time and width',
                  max(_runs(found, mode), default=None) if handshakes
-                 else None, _POOL * _ENDPOINTS)
+                 else None, _POOL)
     yield Target('REST calls of a lifecycle', ours('lifecycle', 'calls_each'),
                  11)
     yield Target('REST calls of a set-up', ours('set-up', 'calls_each'), 3)
@@ -135,7 +134,7 @@ def of_growth(found: figures.Growth) -> Iterator[Target]:
     yield Target('failures of %d at once' % found.crowd, found.crowd_failed,
                  0)
     yield Target('connections of %d at once' % found.crowd,
-                 found.crowd_handshakes, _POOL * _ENDPOINTS)
+                 found.crowd_handshakes, _POOL)
     yield Target('times the median that the longest of them took',
                  found.crowd_seconds[1] / found.crowd_seconds[0], 5)
 
