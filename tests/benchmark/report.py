@@ -28,7 +28,7 @@ from tests.benchmark import targets
 
 _HEAD = ('%-9s %6s %5s  %-16s %27s  %27s  %19s  %19s  %25s' % (
     'mode', 'settle', 'width', 'operation', 'median s: ours, theirs',
-    'p95 s: ours, theirs', 'REST calls', 'handshakes', 'CPU ms'))
+    'p95 s: ours, theirs', 'REST calls', 'TLS connections', 'CPU ms'))
 
 #: Where nothing is drawn.
 _BELOW: dict[str, Any] = {'loc': 'upper center', 'bbox_to_anchor': (0.5, -.12)}
