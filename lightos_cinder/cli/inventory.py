@@ -138,7 +138,7 @@ class Cinder:
 
     def _volume(self, volume: Any, projects: Mapping[str, Any]
                 ) -> comparison.VolumeRecord:
-        backend = _section(volume.host)
+        backend = backend_of(volume.host)
         status = volume.status or ''
         # Cinder attaches its temporary volumes without telling where.
         settled = volume.use_quota and not records.is_migrating(volume)
@@ -156,7 +156,7 @@ class Cinder:
             tells_all_hosts=settled and records.tells_all_hosts(volume),
             unconfirmed=frozenset(marks),
             overdue=frozenset(nqn for nqn, since in marks.items()
-                              if _is_overdue(since)),
+                              if is_overdue(since)),
             status=status)
 
 
@@ -188,12 +188,13 @@ def named_by_cinder(name: str) -> bool:
         volume_utils.extract_id_from_snapshot_name)))
 
 
-def _section(host: Optional[str]) -> str:
-    """The backend in the host of a volume, ``host@backend#pool``."""
+def backend_of(host: Optional[str]) -> str:
+    """The section of the backend in the host of a volume, ``host@backend#pool``."""
     return (host or '').partition('@')[2].partition('#')[0]
 
 
-def _is_overdue(since: str) -> bool:
+def is_overdue(since: str) -> bool:
+    """Whether cinder-volume should have found out what was marked then."""
     try:
         return timeutils.utcnow() - datetime.datetime.fromisoformat(
             since) > _OVERDUE
