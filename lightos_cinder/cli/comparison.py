@@ -17,6 +17,7 @@ Nothing here reads or changes anything.
 
 import collections
 import dataclasses
+import datetime
 import enum
 from typing import Any
 from typing import Callable
@@ -29,6 +30,7 @@ from typing import TypeVar
 from typing import Union
 
 from cinder.i18n import _
+from oslo_utils import timeutils
 
 from lightos_cinder import acl
 from lightos_cinder.client import models
@@ -38,6 +40,10 @@ from lightos_cinder import naming
 #: What the driver inside Cinder calls the snapshot that it clones; the id of
 #: the clone comes behind it.
 _INSIDE_CINDER = 'for_clone_'
+
+#: How long cinder-volume may take to find out whether a host that was let
+#: in has an attachment. It looks each minute.
+_OVERDUE = datetime.timedelta(minutes=10)
 
 _NOBODY = frozenset({models.ALLOW_ANY, models.ALLOW_NONE})
 
@@ -251,6 +257,21 @@ def compare(records: Records, objects: Objects,
     order = list(Kind)
     return sorted(found, key=lambda one: (
         order.index(one.kind), one.project, one.subject, one.text))
+
+
+def backend_of(host: Optional[str]) -> str:
+    """The section that the host of a volume names, ``host@backend#pool``."""
+    return (host or '').partition('@')[2].partition('#')[0]
+
+
+def is_overdue(since: str) -> bool:
+    """Whether cinder-volume should have found out what was marked then."""
+    try:
+        return timeutils.utcnow() - datetime.datetime.fromisoformat(
+            since) > _OVERDUE
+    except (TypeError, ValueError):
+        # Nobody who writes these wrote that.
+        return True
 
 
 def both(first: Iterable[T], second: Iterable[T]) -> list[T]:

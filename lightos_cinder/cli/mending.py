@@ -32,7 +32,6 @@ from lightos_cinder import acl
 from lightos_cinder import backend
 from lightos_cinder.cli import comparison
 from lightos_cinder.cli import errors
-from lightos_cinder.cli import inventory
 from lightos_cinder.client import errors as client_errors
 from lightos_cinder import connection
 from lightos_cinder import naming
@@ -100,7 +99,7 @@ class Mender:
         volume = self._volume(mend.volume_id)
         attached = records.connectors(volume)
         since = records.unconfirmed(volume).get(mend.nqn)
-        if since and not inventory.is_overdue(since):
+        if since and not comparison.is_overdue(since):
             return _('it was attached or detached just now')
         if mend.nqn not in [one['nqn'] for one in attached]:
             if not records.tells_all_hosts(volume):
@@ -117,7 +116,7 @@ class Mender:
         :raises VolumeNotFound: if it is not
         """
         volume = records.now(volume_id)
-        if inventory.backend_of(volume.host) != self._name:
+        if comparison.backend_of(volume.host) != self._name:
             raise exception.VolumeNotFound(volume_id=volume_id)
         return volume
 
