@@ -37,6 +37,7 @@ from cinder.volume import volume_types
 from cinder.volume import volume_utils
 from oslo_config import cfg
 from oslo_db import exception as db_errors
+import sqlalchemy.exc
 
 from lightos_cinder import acl
 from lightos_cinder.cli import comparison
@@ -214,9 +215,11 @@ def _counted(found: Iterable[Any], progress: Progress, what: str
 def _database() -> Iterator[None]:
     try:
         yield
-    except db_errors.DBError as error:
+    except (db_errors.DBError, sqlalchemy.exc.ArgumentError, ImportError
+            ) as error:
         # Without the statement and what is put into it.
         raise errors.CommandError(
             "Cinder's database ([database] connection in cinder.conf) "
-            'cannot be read: %s' % (error.inner_exception or error).args[0]
+            'cannot be read: %s' % (
+                getattr(error, 'inner_exception', None) or error).args[0]
         ) from None

@@ -125,8 +125,8 @@ class Mender:
 def coordinated() -> Iterator[None]:
     """The locks of cinder-volume, to be taken with it in turn.
 
-    :raises CommandError: if they are files that another user must be able
-        to take, too
+    :raises CommandError: if they are out of reach, or files that another
+        user must be able to take, too
     """
     url = parse.urlparse(cfg.CONF.coordination.backend_url or '')
     if url.scheme in ('', 'file'):
@@ -143,7 +143,13 @@ def coordinated() -> Iterator[None]:
                 _('The locks of cinder-volume in %s belong to another user, '
                   'who could not take them any more. Run this as that user, '
                   'for instance with sudo -u cinder') % folder)
-    coordination.COORDINATOR.start()
+    try:
+        coordination.COORDINATOR.start()
+    except Exception as error:
+        # Each of tooz's drivers has errors of its own.
+        raise errors.CommandError(
+            _('The locks of cinder-volume ([coordination] backend_url) are '
+              'needed: %s') % error) from None
     try:
         yield
     finally:

@@ -337,6 +337,18 @@ class TestFix(AuditTestCase):
         self.assertEqual(1, result.status, result)
         self.assertIn('sudo -u cinder', result.err)
 
+    def test_locks_out_of_reach(self) -> None:
+        self.driver.initialize_connection(self.made(), base.connector(3))
+        with open(self.conf) as file:
+            text = file.read()
+        with open(self.conf, 'w') as file:
+            file.write(text.replace('file://' + self.folder,
+                                    'redis://:secret@127.0.0.1:1'))
+        result = self.command('audit', '--fix', '--yes')
+        self.assertEqual(1, result.status, result)
+        self.assertIn('[coordination] backend_url', result.err)
+        self.assertNotIn('secret', result.err)
+
 
 class TestTrouble(AuditTestCase):
     """What cannot be read is told, and is no finding."""
@@ -349,15 +361,19 @@ class TestTrouble(AuditTestCase):
                       'cannot be read', self.result.err)
 
     def test_database(self) -> None:
-        self.write_conf()
-        with open(self.conf) as file:
-            text = file.read()
-        with open(self.conf, 'w') as file:
-            file.write(text.replace('sqlite:///', 'sqlite:////nowhere'))
-        result = self.command('audit')
-        self.assertEqual(1, result.status, result)
-        self.assertIn('[database] connection', result.err)
-        self.assertEqual(1, len(result.err.splitlines()), result)
+        for instead in ('sqlite:////nowhere', 'nothing://u:secret@',
+                        'mysql:/u:secret@'):
+            with self.subTest(instead=instead):
+                self.write_conf()
+                with open(self.conf) as file:
+                    text = file.read()
+                with open(self.conf, 'w') as file:
+                    file.write(text.replace('sqlite:///', instead))
+                result = self.command('audit')
+                self.assertEqual(1, result.status, result)
+                self.assertIn('[database] connection', result.err)
+                self.assertNotIn('secret', result.err)
+                self.assertEqual(1, len(result.err.splitlines()), result)
 
     def test_terminal(self) -> None:
         """A bar for those who wait, and none in what is read by others."""
