@@ -80,6 +80,7 @@ class _Backend:
     def mender(self) -> mending.Mender:
         """What can be put right there."""
         return mending.Mender(
+            self.section.name,
             backend.Backend(self.connection, self.settings.operation_timeout,
                             self.settings.use_ip_acl),
             self.settings.ip_acl_networks)
@@ -247,7 +248,10 @@ class _Auditor:
                           '%(backend)s cannot be read: %(error)s')
                         % {'project': project, 'error': error,
                            'backend': reader.section.name})
-        return [(readers[finding.project], finding) for finding
+        # Backends of one cluster may let hosts in by other addresses.
+        own = {one.section.name: one for one in backends}
+        return [(own.get(finding.backend) or readers[finding.project],
+                 finding) for finding
                 in comparison.compare(records, objects, self._named)], unread
 
 

@@ -86,6 +86,15 @@ class Cloud:
         reply = self.call('GET', '/types/%s/os-volume-type-access' % type_id)
         return {one['project_id'] for one in reply['volume_type_access']}
 
+    def default_types(self) -> dict[str, str]:
+        """Ids of the volume types that are the default of a project.
+
+        :returns: the id of one such project by each
+        """
+        reply = self.call('GET', '/default-types', microversion='3.62')
+        return {one['volume_type_id']: one['project_id']
+                for one in reply['default_types']}
+
     def projects(self) -> dict[str, str]:
         """Names of OpenStack's projects by their ids."""
         sdk = self.sdk

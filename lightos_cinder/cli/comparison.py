@@ -17,6 +17,7 @@ Nothing here reads or changes anything.
 
 import collections
 import dataclasses
+import datetime
 import enum
 from typing import Any
 from typing import Callable
@@ -29,6 +30,7 @@ from typing import TypeVar
 from typing import Union
 
 from cinder.i18n import _
+from oslo_utils import timeutils
 
 from lightos_cinder import acl
 from lightos_cinder.client import models
@@ -38,6 +40,10 @@ from lightos_cinder import naming
 #: What the driver inside Cinder calls the snapshot that it clones; the id of
 #: the clone comes behind it.
 _INSIDE_CINDER = 'for_clone_'
+
+#: How long cinder-volume may take to find out whether a host that was let
+#: in has an attachment. It looks each minute.
+_OVERDUE = datetime.timedelta(minutes=10)
 
 _NOBODY = frozenset({models.ALLOW_ANY, models.ALLOW_NONE})
 
@@ -174,11 +180,15 @@ class Settle:
 
 @dataclasses.dataclass(frozen=True)
 class Drop:
-    """Delete the temporary snapshot of a clone that is not being made."""
+    """Delete the temporary snapshot of a clone that is not being made.
+
+    :param clone_id: of the clone
+    """
 
     project: str
     name: str
     uuid: str
+    clone_id: str
 
     def __str__(self) -> str:
         return _('delete snapshot %(name)s in LightOS project %(project)s'
@@ -197,6 +207,7 @@ class Finding:
     :param advice: what to do
     :param mend: what would put it right, and can neither lose data nor
         cut off a host that is attached
+    :param backend: that Cinder has it on; empty where it has no record
     """
 
     kind: Kind
@@ -205,6 +216,7 @@ class Finding:
     text: str
     advice: str
     mend: Optional[Mend] = None
+    backend: str = ''
 
 
 T = TypeVar('T')
@@ -241,10 +253,25 @@ def compare(records: Records, objects: Objects,
                 found.append(_orphan(_('snapshot %s'), each))
             continue
         if clone is None or clone.at_rest or clone.failed:
-            found.append(_leftover(each))
+            found.append(_leftover(each, clone))
     order = list(Kind)
     return sorted(found, key=lambda one: (
         order.index(one.kind), one.project, one.subject, one.text))
+
+
+def backend_of(host: Optional[str]) -> str:
+    """The section that the host of a volume names, ``host@backend#pool``."""
+    return (host or '').partition('@')[2].partition('#')[0]
+
+
+def is_overdue(since: str) -> bool:
+    """Whether cinder-volume should have found out what was marked then."""
+    try:
+        return timeutils.utcnow() - datetime.datetime.fromisoformat(
+            since) > _OVERDUE
+    except (TypeError, ValueError):
+        # Nobody who writes these wrote that.
+        return True
 
 
 def both(first: Iterable[T], second: Iterable[T]) -> list[T]:
@@ -377,7 +404,8 @@ def _judge_access(subject: str, record: VolumeRecord, there: models.Volume
                 'addresses': ', '.join(sorted(addresses - there.ip_acl))}
         if text:
             yield Finding(Kind.NO_ACCESS, subject, project, text,
-                          _('give it access: --fix'), Open(volume_id, nqn))
+                          _('give it access: --fix'), Open(volume_id, nqn),
+                          record.backend)
     if models.ALLOW_ANY in there.acl:
         yield Finding(
             Kind.ACCESS, subject, project, _('it is open to every host'),
@@ -392,7 +420,8 @@ def _judge_access(subject: str, record: VolumeRecord, there: models.Volume
             yield Finding(
                 Kind.ACCESS, subject, project,
                 _('it is open to %s, which has no attachment') % nqn,
-                _('show it out: --fix'), Close(volume_id, nqn))
+                _('show it out: --fix'), Close(volume_id, nqn),
+                record.backend)
     for nqn in sorted(record.overdue - (
             strangers if record.tells_all_hosts else frozenset())):
         yield Finding(
@@ -403,7 +432,8 @@ def _judge_access(subject: str, record: VolumeRecord, there: models.Volume
               'or have it found out: --fix') if record.tells_all_hosts
             else _('see that its cinder-volume is up, and in its log why '
                    'not'),
-            Settle(volume_id, nqn) if record.tells_all_hosts else None)
+            Settle(volume_id, nqn) if record.tells_all_hosts else None,
+            record.backend)
 
 
 def _orphan(noun: str, there: Union[models.Volume, models.Snapshot]
@@ -416,12 +446,18 @@ def _orphan(noun: str, there: Union[models.Volume, models.Snapshot]
           'source-id %s, or delete it on the cluster') % there.uuid)
 
 
-def _leftover(there: models.Snapshot) -> Finding:
+def _leftover(there: models.Snapshot, clone: Optional[VolumeRecord]
+              ) -> Finding:
     drop = None
-    advice = _('delete it on the cluster')
+    advice = _('see that it is of no other cloud, then delete it on the '
+               'cluster')
     if there.expires and naming.is_temporary(there.name):
-        drop = Drop(there.project, there.name, there.uuid)
-        advice = _('wait, it expires by itself; or delete it: --fix')
+        advice = _('wait, it expires by itself')
+        if clone:
+            # Of another, there may be another cloud that is making it now.
+            drop = Drop(there.project, there.name, there.uuid,
+                        clone.ref.cinder_id)
+            advice = _('wait, it expires by itself; or delete it: --fix')
     return Finding(
         Kind.LEFTOVER,
         _('snapshot %s') % ('%s (%s)' % (there.name, there.uuid)),

@@ -19,7 +19,6 @@ read as cinder-manage reads them, with the [database] of cinder.conf.
 """
 
 import contextlib
-import datetime
 import logging
 from typing import Any
 from typing import Callable
@@ -38,7 +37,7 @@ from cinder.volume import volume_types
 from cinder.volume import volume_utils
 from oslo_config import cfg
 from oslo_db import exception as db_errors
-from oslo_utils import timeutils
+import sqlalchemy.exc
 
 from lightos_cinder import acl
 from lightos_cinder.cli import comparison
@@ -50,10 +49,6 @@ from lightos_cinder import specs
 
 #: Records in one query.
 _PAGE = 1000
-
-#: How long cinder-volume may take to find out whether a host that was let
-#: in has an attachment. It looks each minute.
-_OVERDUE = datetime.timedelta(minutes=10)
 
 #: In these Cinder does not say that an object is on the cluster.
 _MAY_BE_MISSING = ('creating', 'deleting', 'managing', 'unmanaging', 'error',
@@ -138,7 +133,7 @@ class Cinder:
 
     def _volume(self, volume: Any, projects: Mapping[str, Any]
                 ) -> comparison.VolumeRecord:
-        backend = _section(volume.host)
+        backend = comparison.backend_of(volume.host)
         status = volume.status or ''
         # Cinder attaches its temporary volumes without telling where.
         settled = volume.use_quota and not records.is_migrating(volume)
@@ -156,7 +151,7 @@ class Cinder:
             tells_all_hosts=settled and records.tells_all_hosts(volume),
             unconfirmed=frozenset(marks),
             overdue=frozenset(nqn for nqn, since in marks.items()
-                              if _is_overdue(since)),
+                              if comparison.is_overdue(since)),
             status=status)
 
 
@@ -186,20 +181,6 @@ def named_by_cinder(name: str) -> bool:
     return any(map(lambda read: read(name), (
         volume_utils.extract_id_from_volume_name,
         volume_utils.extract_id_from_snapshot_name)))
-
-
-def _section(host: Optional[str]) -> str:
-    """The backend in the host of a volume, ``host@backend#pool``."""
-    return (host or '').partition('@')[2].partition('#')[0]
-
-
-def _is_overdue(since: str) -> bool:
-    try:
-        return timeutils.utcnow() - datetime.datetime.fromisoformat(
-            since) > _OVERDUE
-    except (TypeError, ValueError):
-        # Nobody who writes these wrote that.
-        return True
 
 
 def _all(page: Callable[[Optional[str]], Sequence[Any]], progress: Progress,
@@ -234,9 +215,11 @@ def _counted(found: Iterable[Any], progress: Progress, what: str
 def _database() -> Iterator[None]:
     try:
         yield
-    except db_errors.DBError as error:
+    except (db_errors.DBError, sqlalchemy.exc.ArgumentError, ImportError
+            ) as error:
         # Without the statement and what is put into it.
         raise errors.CommandError(
             "Cinder's database ([database] connection in cinder.conf) "
-            'cannot be read: %s' % (error.inner_exception or error).args[0]
+            'cannot be read: %s' % (
+                getattr(error, 'inner_exception', None) or error).args[0]
         ) from None

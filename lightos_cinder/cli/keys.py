@@ -18,12 +18,14 @@ has another key pair made.
 
 import contextlib
 import datetime
+import fcntl
 import os
 import pwd
 import re
 import secrets
 import tempfile
 from typing import Any
+from typing import Iterator
 from typing import Optional
 import uuid
 
@@ -153,11 +155,42 @@ def write(path: str, token: tokens.Token, owner: Optional[str] = None
                 os.unlink(temporary)
 
 
-def check_writable(folder: str, owner: Optional[str]) -> None:
+def owner_of(path: str) -> str:
+    """The user who may read a token file."""
+    uid = os.stat(path).st_uid
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+@contextlib.contextmanager
+def one_at_a_time(folder: str) -> Iterator[None]:
+    """Have no other process change tokens and their credentials meanwhile.
+
+    One would remove the credential that another is making a token of.
+
+    :raises CommandError: if another does
+    """
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise errors.CommandError(
+            'Nothing was changed: another lightos-cinder is changing tokens '
+            'in %s. Repeat this when it is done' % folder) from None
+    finally:
+        os.close(handle)
+
+
+def check_writable(path: str, owner: Optional[str]) -> None:
     """Refuse what :func:`write` would, before anything is changed.
 
-    :raises CommandError: names the directory or the user
+    :param path: of the file
+    :raises CommandError: names the file, the directory or the user
     """
+    folder = os.path.dirname(path)
     if not os.path.isdir(folder):
         raise errors.CommandError(
             'lightos_jwt_dir is %s, which is no directory. Make it for the '
@@ -167,6 +200,12 @@ def check_writable(folder: str, owner: Optional[str]) -> None:
         raise errors.CommandError(
             'lightos_jwt_dir is %s, where this user may not write. Run this '
             'as the user of cinder-volume, or as root' % folder)
+    # Another user could not give the new one to whom the old one belongs.
+    if os.geteuid() != 0 and os.path.exists(path) and (
+            os.stat(path).st_uid != os.geteuid()):
+        raise errors.CommandError(
+            'Token file %s belongs to user %s. Run this as that user, or as '
+            'root' % (path, owner_of(path)))
     if owner:
         try:
             pwd.getpwnam(owner)

@@ -18,6 +18,7 @@ to a volume: what has changed since the audit is left alone.
 
 import contextlib
 import os
+from typing import Any
 from typing import Iterator
 from typing import Sequence
 from urllib import parse
@@ -40,12 +41,14 @@ from lightos_cinder import records
 class Mender:
     """What is safe to change on one cluster.
 
+    :param name: of the backend in cinder.conf
     :param cluster: the backend, with a token for what is to be changed
     :param networks: lightos_ipacl_networks
     """
 
-    def __init__(self, cluster: backend.Backend,
+    def __init__(self, name: str, cluster: backend.Backend,
                  networks: Sequence[acl.Network]) -> None:
+        self._name = name
         self._cluster = cluster
         self._networks = networks
 
@@ -57,26 +60,30 @@ class Mender:
         """
         try:
             if isinstance(mend, comparison.Drop):
-                self._drop(mend)
-                return ''
+                return self._drop(mend)
             with coordination.COORDINATOR.get_lock(
                     'lightos-access-' + mend.volume_id):
                 if isinstance(mend, comparison.Open):
                     return self._open(mend)
                 return self._close(mend)
         except exception.VolumeNotFound:
-            return _('the volume is gone')
+            return _('the volume is gone from there')
         except (client_errors.LightOSError, acl.TooManyAddresses) as error:
             raise errors.CommandError(
                 _('It was not possible to %(mend)s: %(error)s')
                 % {'mend': mend, 'error': error}) from None
 
-    def _drop(self, mend: comparison.Drop) -> None:
+    def _drop(self, mend: comparison.Drop) -> str:
+        clone = records.now(mend.clone_id)
+        if not (records.is_at_rest(clone)
+                or clone.status.startswith('error')):
+            return _('the clone is being made')
         self._cluster.delete_snapshot(naming.Ref(
             mend.name, mend.project, mend.name, mend.uuid, managed=True))
+        return ''
 
     def _open(self, mend: comparison.Open) -> str:
-        volume = records.now(mend.volume_id)
+        volume = self._volume(mend.volume_id)
         attached = records.attached(volume, self._networks)
         addresses = [host.addresses for host in attached
                      if host.nqn == mend.nqn]
@@ -89,8 +96,11 @@ class Mender:
 
     def _close(self, mend: comparison.Mend) -> str:
         assert not isinstance(mend, comparison.Drop)  # nosec B101
-        volume = records.now(mend.volume_id)
+        volume = self._volume(mend.volume_id)
         attached = records.connectors(volume)
+        since = records.unconfirmed(volume).get(mend.nqn)
+        if since and not comparison.is_overdue(since):
+            return _('it was attached or detached just now')
         if mend.nqn not in [one['nqn'] for one in attached]:
             if not records.tells_all_hosts(volume):
                 return _('Cinder is about to do something with it')
@@ -100,13 +110,23 @@ class Mender:
         records.mark_confirmed(volume.id, mend.nqn)
         return ''
 
+    def _volume(self, volume_id: str) -> Any:
+        """The volume, if it is where it was found.
+
+        :raises VolumeNotFound: if it is not
+        """
+        volume = records.now(volume_id)
+        if comparison.backend_of(volume.host) != self._name:
+            raise exception.VolumeNotFound(volume_id=volume_id)
+        return volume
+
 
 @contextlib.contextmanager
 def coordinated() -> Iterator[None]:
     """The locks of cinder-volume, to be taken with it in turn.
 
-    :raises CommandError: if they are files that another user must be able
-        to take, too
+    :raises CommandError: if they are out of reach, or files that another
+        user must be able to take, too
     """
     url = parse.urlparse(cfg.CONF.coordination.backend_url or '')
     if url.scheme in ('', 'file'):
@@ -123,7 +143,13 @@ def coordinated() -> Iterator[None]:
                 _('The locks of cinder-volume in %s belong to another user, '
                   'who could not take them any more. Run this as that user, '
                   'for instance with sudo -u cinder') % folder)
-    coordination.COORDINATOR.start()
+    try:
+        coordination.COORDINATOR.start()
+    except Exception as error:
+        # Each of tooz's drivers has errors of its own.
+        raise errors.CommandError(
+            _('The locks of cinder-volume ([coordination] backend_url) are '
+              'needed: %s') % error) from None
     try:
         yield
     finally:

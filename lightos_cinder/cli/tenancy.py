@@ -28,6 +28,7 @@ from lightos_cinder.cli import errors
 from lightos_cinder.cli import keys
 from lightos_cinder.client import api
 from lightos_cinder.client import credentials
+from lightos_cinder.client import endpoints
 from lightos_cinder.client import errors as client_errors
 from lightos_cinder.client import polling
 from lightos_cinder.client import tokens
@@ -35,6 +36,9 @@ from lightos_cinder import errors as driver_errors
 from lightos_cinder import options
 
 _PACE = polling.Pace()
+
+#: Seconds in which a node that is up tells whether it accepts a token.
+_NODE = 5
 
 #: Where clusters have what is theirs, and what is nobody's.
 RESERVED = ('default', 'system')
@@ -128,18 +132,25 @@ class Tenant:
                         self._name, key.credential, key.public()))
         try:
             token = key.token(lifetime, self._clock.wall(), self.path)
-            self._accepted(token)
+            try:
+                self._accepted(token)
+            finally:
+                # That may have taken all the time there was.
+                self._admin = self._admin.renewed(
+                    self._settings.operation_timeout)
             keys.write(self.path, token, owner)
         except BaseException:
             # Of no use to anybody: its private key is gone with this.
-            self._admin = self._admin.renewed(
-                self._settings.operation_timeout)
             self.remove_credential(key.credential)
             raise
         self._say('Credential %s: made.' % key.credential)
         assert token.expiry  # For mypy.  # nosec B101
-        self._say('Token file %s: written, and good until %s.' % (
-            self.path, token.expiry.isoformat()))
+        reader = keys.owner_of(self.path)
+        self._say('Token file %s: written for user %s alone, and good until '
+                  '%s.' % (self.path, reader, token.expiry.isoformat()))
+        if reader == 'root':
+            self._say('If cinder-volume runs as another user, it cannot read '
+                      'that: chown it, and give --owner the next time.')
         return key.credential
 
     def remove_credential(self, credential: str) -> None:
@@ -179,17 +190,35 @@ class Tenant:
 
     def _accepted(self, token: tokens.Token) -> None:
         """Wait until the cluster accepts a new token."""
-        # A node may not know the credential yet.
+        # A node may not know the credential yet, and cinder-volume may ask
+        # any of them.
         for attempt in polling.retrying(
                 self._admin.deadline, _PACE,
                 lambda error: isinstance(error,
                                          client_errors.Unauthenticated)):
             with attempt:
                 self._try(token)
+                for endpoint in self._settings.endpoints:
+                    self._try_at(endpoint, token)
 
-    def _try(self, token: tokens.Token) -> None:
-        with base.connected(self._settings, credentials.Credentials(
-                token, None, self._clock)) as client:
+    def _try_at(self, endpoint: endpoints.Endpoint, token: tokens.Token
+                ) -> None:
+        """Try a token at one node; of one that is down it tells nothing."""
+        try:
+            seconds = min(_NODE, self._settings.request_timeout)
+            self._try(token, dataclasses.replace(
+                self._settings, endpoints=(endpoint,),
+                request_timeout=seconds, operation_timeout=seconds))
+        except (client_errors.Unauthenticated, client_errors.Forbidden):
+            raise
+        except client_errors.LightOSError:
+            pass
+
+    def _try(self, token: tokens.Token,
+             settings: Optional[options.Settings] = None) -> None:
+        with base.connected(
+                settings or self._settings, credentials.Credentials(
+                    token, None, self._clock)) as client:
             client.probe_project(self._name)
 
     def _until(self, done: Callable[[], bool], act: Callable[[], None],

@@ -16,6 +16,7 @@ import argparse
 import contextlib
 import dataclasses
 import datetime
+import os
 from typing import Any
 from typing import Iterator
 from typing import Mapping
@@ -32,6 +33,7 @@ from lightos_cinder.cli import keys
 from lightos_cinder.cli import tenancy
 from lightos_cinder.cli import tenant_types
 from lightos_cinder.cli import tiers
+from lightos_cinder.client import credentials
 from lightos_cinder.client import errors as client_errors
 from lightos_cinder.client import models
 from lightos_cinder.client import tokens
@@ -95,11 +97,16 @@ class _Command(base.Base):
                 'lightos_jwt_dir is not set in [%s] of cinder.conf; it is '
                 'needed: the directory where each LightOS project has a '
                 'token of its own, <project>.jwt' % section.name)
-        if self.writes:
-            keys.check_writable(folder, getattr(parsed_args, 'owner', None))
         settings = _as_administrator(section, parsed_args.admin_token_file)
         try:
-            with base.connected(settings) as client:
+            with contextlib.ExitStack() as stack:
+                if self.writes:
+                    keys.check_writable(
+                        os.path.join(folder,
+                                     parsed_args.name + credentials.SUFFIX),
+                        getattr(parsed_args, 'owner', None))
+                    stack.enter_context(keys.one_at_a_time(folder))
+                client = stack.enter_context(base.connected(settings))
                 yield tenancy.Tenant(parsed_args.name, settings, client,
                                      folder, self.say)
         except client_errors.LightOSError as error:
@@ -184,7 +191,8 @@ class Show(_Command, show.ShowOne):
         with contextlib.suppress(errors.NoCredentials):
             cloud = self.cloud
             types = ', '.join(tenant_types.describe(
-                cloud, parsed_args.name)) or '(none)'
+                cloud, parsed_args.name,
+                self.section().backend_name)) or '(none)'
         self.failed = in_use.fault is not None
         expiry = in_use.token.expiry if in_use.token else None
         return (
@@ -241,6 +249,18 @@ class Rotate(_Command, command.Command):
                        and not parsed_args.keep_old]
             for one in old:
                 tenant.remove_credential(one)
+            if not (parsed_args.finish or parsed_args.keep_old):
+                self._tell_of_others(tenant)
+
+    def _tell_of_others(self, tenant: tenancy.Tenant) -> None:
+        """Tokens may be accepted that everybody believes have ended."""
+        new = tenant.in_use().credential
+        others = [one for one in tenant.credentials()
+                  if one.startswith(keys.PREFIX) and one != new]
+        if others:
+            self.say('Other credentials, such as of a rotation that was '
+                     'interrupted, are still accepted: %s. Give --finish to '
+                     'remove them.' % ', '.join(others))
 
 
 class Delete(_Command, command.Command):
@@ -270,12 +290,13 @@ class Delete(_Command, command.Command):
             if there:
                 _must_be_empty(tenant, name)
             if not parsed_args.keep_types:
-                for gone in tenant_types.delete(self.cloud, name):
+                for gone in tenant_types.delete(
+                        self.cloud, name, self.section().backend_name):
                     self.say('Volume type %s: deleted.' % gone)
             tenant.remove_token()
             if there:
-                for credential in tenant.credentials():
-                    tenant.remove_credential(credential)
+                for one in tenant.credentials():
+                    tenant.remove_credential(one)
                 tenant.remove_project()
             else:
                 self.say('There is no LightOS project %s.' % name)

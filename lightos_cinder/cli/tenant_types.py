@@ -95,16 +95,25 @@ def _of_type(volume_type: Mapping[str, Any]) -> tier_file.Tier:
         qos=None)
 
 
-def of_project(cloud: openstack_cloud.Cloud, name: str
+def of_project(cloud: openstack_cloud.Cloud, name: str, backend_name: str
                ) -> list[dict[str, Any]]:
-    """The volume types that put volumes into a LightOS project."""
+    """The volume types that put volumes into a LightOS project.
+
+    Another cluster may have a project of that name, too.
+
+    :param backend_name: volume_backend_name
+    """
     return [one for one in cloud.volume_types()
-            if (one.get('extra_specs') or {}).get(specs.PROJECT) == name]
+            for extra_specs in [one.get('extra_specs') or {}]
+            if extra_specs.get(specs.PROJECT) == name
+            and extra_specs.get(tier_file.BACKEND_NAME,
+                                backend_name) == backend_name]
 
 
-def describe(cloud: openstack_cloud.Cloud, name: str) -> list[str]:
+def describe(cloud: openstack_cloud.Cloud, name: str, backend_name: str
+             ) -> list[str]:
     """These, each with who may use it."""
-    found = of_project(cloud, name)
+    found = of_project(cloud, name, backend_name)
     projects = cloud.projects() if found else {}
     return ['%s (%s)' % (one['name'], 'public' if one[tier_plan.IS_PUBLIC]
                          else ', '.join(sorted(
@@ -113,12 +122,14 @@ def describe(cloud: openstack_cloud.Cloud, name: str) -> list[str]:
             for one in found]
 
 
-def delete(cloud: openstack_cloud.Cloud, name: str) -> list[str]:
+def delete(cloud: openstack_cloud.Cloud, name: str, backend_name: str
+           ) -> list[str]:
     """Have no volume types of a LightOS project; their names.
 
-    :raises CommandError: if one is public, with nothing changed, or in use
+    :raises CommandError: if one is public or the default of an OpenStack
+        project, with nothing changed, or in use
     """
-    found = of_project(cloud, name)
+    found = of_project(cloud, name, backend_name)
     public = [one['name'] for one in found if one[tier_plan.IS_PUBLIC]]
     if public:
         raise errors.CommandError(
@@ -126,6 +137,14 @@ def delete(cloud: openstack_cloud.Cloud, name: str) -> list[str]:
             '%s, which puts volumes into LightOS project %s. Delete it, or '
             'give it another lightos:project_name, first' % (
                 public[0], name))
+    defaults = cloud.default_types() if found else {}
+    for one in found:
+        if one['id'] in defaults:
+            raise errors.CommandError(
+                'Nothing was changed: volume type %s is the default of '
+                'OpenStack project %s. Take it back first: cinder '
+                '--os-volume-api-version 3.62 default-type-unset %s' % (
+                    one['name'], *2 * (defaults[one['id']],)))
     own = {one['id']: one for one in cloud.qos_specs()}
     for one in found:
         try:

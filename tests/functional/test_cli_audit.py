@@ -29,6 +29,8 @@ from cinder.objects import fields
 import requests
 import sqlalchemy
 
+from lightos_cinder.cli import comparison
+from lightos_cinder.cli import mending
 from tests.functional import base
 from tests.functional import command_case
 from tests.functional import database
@@ -85,6 +87,14 @@ class AuditTestCase(command_case.CommandTestCase):
         while self.on_cluster(volume)['state'] != 'Available':
             time.sleep(0.05)
 
+    def temporary(self, source: Any, clone: str) -> str:
+        """The name of what a clone left of that name."""
+        name = 'clone-%s-0123456789ab' % clone
+        self.ask('POST', 'projects/%s/snapshots' % base.PROJECT, {
+            'name': name, 'retentionTime': '3600s',
+            'sourceVolumeUUID': self.on_cluster(source)['UUID']})
+        return name
+
     def mark(self, volume: Any, number: int, since: str = AGO) -> None:
         """Have it to be found out about a host since then."""
         db.volume_admin_metadata_update(
@@ -119,7 +129,7 @@ class TestFindings(AuditTestCase):
         self.mark(fine, 5, '2999-01-01T00:00:00')
         held = self.on_cluster(orphan)
         orphan.destroy()
-        clone = 'clone-volume-%s-0123456789ab' % uuid.uuid4()
+        clone = 'clone-%s-0123456789ab' % fine.name
         made = self.ask('POST', 'projects/%s/snapshots' % base.PROJECT, {
             'name': clone, 'retentionTime': '3600s',
             'sourceVolumeUUID': held['UUID']})
@@ -226,10 +236,7 @@ class TestFix(AuditTestCase):
         self.driver.initialize_connection(open_, base.connector(3))
         self.attach_to(shut, 1, opened=False)
         self.mark(marked, 4)
-        self.ask('POST', 'projects/%s/snapshots' % base.PROJECT, {
-            'name': 'clone-volume-%s-0123456789ab' % uuid.uuid4(),
-            'retentionTime': '3600s',
-            'sourceVolumeUUID': self.on_cluster(open_)['UUID']})
+        self.temporary(open_, self.made().name)
 
         self.assertEqual([('lost', 'volume ' + lost.id)],
                          self.audit('--fix', '--yes'))
@@ -242,6 +249,54 @@ class TestFix(AuditTestCase):
             self.context, marked.id).admin_metadata)
         self.assertFalse([one for one in self.names() if 'clone' in one])
         self.assertIn('close volume %s' % open_.id, self.result.err)
+
+    def test_clone_of_another_cloud(self) -> None:
+        """Which shares the project, and may be making it right now."""
+        name = self.temporary(self.made(), 'volume-%s' % uuid.uuid4())
+        (kind, _subject), = self.audit('--fix', '--yes')
+        self.assertEqual('leftover', kind)
+        self.assertIn(name, self.names())
+        self.assertNotIn('--fix', self.result.out)
+
+    def test_two_backends_of_one_cluster(self) -> None:
+        """Hosts have the access that a volume's own backend gives."""
+        self.made()
+        shut = self.made(host='controller@second#second')
+        self.attach_to(shut, 1, opened=False)
+        section = dict(
+            self.backend_options(),
+            volume_driver='lightos_cinder.driver.LightOSVolumeDriver',
+            lightos_tls_fingerprints=self.lightos.fingerprint)
+        self.write_sections({
+            'DEFAULT': {'enabled_backends': base.GROUP + ',second',
+                        'state_path': self.folder},
+            'database': {'connection': base.CONF.database.connection},
+            'coordination': {'backend_url': 'file://' + self.folder},
+            base.GROUP: dict(section,
+                             lightos_ipacl_networks='198.51.100.0/24'),
+            'second': section})
+        self.assertEqual([], self.audit('--fix', '--yes', status=0))
+        host = base.connector(1)
+        self.assertEqual(([host['nqn']], sorted(host['host_ips'])),
+                         self.acls(shut))
+
+    def test_changed_since(self) -> None:
+        """Each is looked at again, and left alone if it is another case."""
+        mender = mending.Mender(base.GROUP, self.driver._backend, ())
+        open_, clone = self.made(), self.made()
+        host = base.connector(3)
+        self.driver.initialize_connection(open_, host)
+        name = self.temporary(open_, clone.name)
+        close = comparison.Close(open_.id, host['nqn'])
+        self.mark(open_, 3, '2999-01-01T00:00:00')
+        self.assertIn('just now', mender.apply(close))
+        self.save(open_, {'host': 'controller@other#other'})
+        self.assertIn('gone from there', mender.apply(close))
+        self.assertEqual([host['nqn']], self.acls(open_)[0])
+        self.save(clone, {'status': 'creating'})
+        self.assertIn('being made', mender.apply(comparison.Drop(
+            base.PROJECT, name, str(uuid.uuid4()), clone.id)))
+        self.assertIn(name, self.names())
 
     def test_asks(self) -> None:
         """Without a terminal nothing is changed but by --yes."""
@@ -282,6 +337,18 @@ class TestFix(AuditTestCase):
         self.assertEqual(1, result.status, result)
         self.assertIn('sudo -u cinder', result.err)
 
+    def test_locks_out_of_reach(self) -> None:
+        self.driver.initialize_connection(self.made(), base.connector(3))
+        with open(self.conf) as file:
+            text = file.read()
+        with open(self.conf, 'w') as file:
+            file.write(text.replace('file://' + self.folder,
+                                    'redis://:secret@127.0.0.1:1'))
+        result = self.command('audit', '--fix', '--yes')
+        self.assertEqual(1, result.status, result)
+        self.assertIn('[coordination] backend_url', result.err)
+        self.assertNotIn('secret', result.err)
+
 
 class TestTrouble(AuditTestCase):
     """What cannot be read is told, and is no finding."""
@@ -294,15 +361,19 @@ class TestTrouble(AuditTestCase):
                       'cannot be read', self.result.err)
 
     def test_database(self) -> None:
-        self.write_conf()
-        with open(self.conf) as file:
-            text = file.read()
-        with open(self.conf, 'w') as file:
-            file.write(text.replace('sqlite:///', 'sqlite:////nowhere'))
-        result = self.command('audit')
-        self.assertEqual(1, result.status, result)
-        self.assertIn('[database] connection', result.err)
-        self.assertEqual(1, len(result.err.splitlines()), result)
+        for instead in ('sqlite:////nowhere', 'nothing://u:secret@',
+                        'mysql:/u:secret@'):
+            with self.subTest(instead=instead):
+                self.write_conf()
+                with open(self.conf) as file:
+                    text = file.read()
+                with open(self.conf, 'w') as file:
+                    file.write(text.replace('sqlite:///', instead))
+                result = self.command('audit')
+                self.assertEqual(1, result.status, result)
+                self.assertIn('[database] connection', result.err)
+                self.assertNotIn('secret', result.err)
+                self.assertEqual(1, len(result.err.splitlines()), result)
 
     def test_terminal(self) -> None:
         """A bar for those who wait, and none in what is read by others."""

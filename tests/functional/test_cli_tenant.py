@@ -13,6 +13,7 @@
 """lightos-cinder tenant, on an emulated cluster and with a real Cinder."""
 
 import datetime
+import fcntl
 import os
 import pathlib
 import stat
@@ -21,6 +22,7 @@ import sys
 import tempfile
 import uuid
 
+from cinderclient import client as cinder_client
 import jwt
 import requests
 import yaml
@@ -33,6 +35,7 @@ from tests.functional import stack_case
 from tests.stack import backend
 from tests.stack import client
 from tests.stack import compute
+from tests.stack import identity
 from tests.stack import settings
 from tests.stack import volumes
 
@@ -300,6 +303,42 @@ class RotateTest(TenantTestCase):
         self.assertEqual([self.old_credential], self.credentials())
         self.assertEqual(self.old, self.token)
 
+    def test_each_node(self):
+        """cinder-volume may ask any of them, if it is not down."""
+        self.lightos.endpoint(1, 'refuse')
+        self.addCleanup(self.lightos.endpoint, 1, 'up')
+        self.tenant('rotate', 'acme')
+        with self.subTest('one does not know it'):
+            before = self.token, self.credentials()
+            self.conf(lightos_operation_timeout=2)
+            self.lightos.add_fault('status', status=401, path='acme/volumes',
+                                   endpoints=[2])
+            ended = self.tenant('rotate', 'acme', status=1)
+            self.assertIn('401', ended.errors)
+            self.assertEqual(before, (self.token, self.credentials()))
+
+    def test_left_by_an_interruption(self):
+        """Whose token nobody knows to be accepted any more."""
+        self.tenant('rotate', 'acme', '--keep-old')
+        ended = self.tenant('rotate', 'acme')
+        self.assertIn('still accepted: %s. Give --finish'
+                      % self.old_credential, ended.output)
+        self.tenant('rotate', 'acme', '--finish')
+        self.assertEqual(401, self.may_look(self.old))
+        self.assertNotIn('still accepted',
+                         self.tenant('rotate', 'acme').output)
+
+    def test_two_at_once(self):
+        handle = os.open(self.tokens, os.O_RDONLY)
+        self.addCleanup(os.close, handle)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        for words in (['rotate', 'acme'], ['rotate', 'acme', '--finish'],
+                      ['create', 'other'], ['delete', 'acme']):
+            ended = self.tenant(*words, status=1)
+            self.assertIn('another lightos-cinder', ended.errors)
+        self.assertEqual(self.old, self.token)
+        self.tenant('show', 'acme')
+
     def test_finish_without_a_token(self):
         (self.tokens / 'acme.jwt').unlink()
         ended = self.tenant('rotate', 'acme', '--finish', status=1)
@@ -430,6 +469,25 @@ class StackTest(stack_case.StackTestCase):
         self.tenant('delete', 'acme')
         self.assertEqual({}, self.types())
         self.assertEqual([], os.listdir(self.tokens))
+
+    def test_default_type(self):
+        """Nothing is deleted if not all can be."""
+        self.tenant('create', 'acme', '--tiers', str(EXAMPLE),
+                    '--tier', 'Gold', '--tier', 'Bronze')
+        types = self.types()
+        project = self.openstack('project', 'show', 'acme', '-f', 'value',
+                                 '-c', 'id').strip()
+        defaults = cinder_client.Client(
+            '3.62', session=self.stack.admin.session(),
+            service_type='block-storage',
+            region_name=identity.REGION).default_types
+        defaults.create(types['acme-Gold'].id, project)
+        ended = self.tenant('delete', 'acme', status=1)
+        self.assertIn('default-type-unset ' + project, ended.errors)
+        self.assertEqual(types.keys(), self.types().keys())
+        defaults.delete(project)
+        self.tenant('delete', 'acme')
+        self.assertEqual({}, self.types())
 
     def test_from_public_type(self):
         made = self.create_type('Silver', **{'lightos:num_replicas': '2'})

@@ -18,6 +18,7 @@ import unittest
 from cinder import exception
 import ddt
 
+from lightos_cinder.cli import comparison
 from lightos_cinder.cli import inventory
 
 
@@ -29,13 +30,13 @@ class InventoryTest(unittest.TestCase):
               (None, ''))
     @ddt.unpack
     def test_section(self, host, section):
-        self.assertEqual(section, inventory._section(host))
+        self.assertEqual(section, comparison.backend_of(host))
 
     @ddt.data(('2026-01-01T00:00:00', True), ('2999-01-01T00:00:00', False),
               ('soon', True), ('', True))
     @ddt.unpack
     def test_overdue(self, since, overdue):
-        self.assertEqual(overdue, inventory._is_overdue(since))
+        self.assertEqual(overdue, comparison.is_overdue(since))
 
     @ddt.data(('volume-8e3bb0c4-3b4c-4d5e-9f5a-0123456789ab', True),
               ('snapshot-8e3bb0c4-3b4c-4d5e-9f5a-0123456789ab', True),

@@ -127,7 +127,18 @@ class WriteTest(unittest.TestCase):
 
     def test_owner_that_is_not_there(self):
         self.assertRaises(errors.CommandError, keys.check_writable,
-                          self.folder, 'nobody-such')
+                          self.path, 'nobody-such')
         self.assertRaises(errors.CommandError, keys.check_writable,
-                          self.folder + '/nothing', None)
-        keys.check_writable(self.folder, None)
+                          self.folder + '/nothing/acme.jwt', None)
+        keys.check_writable(self.path, None)
+
+    def test_file_of_another_user(self):
+        """Who could not read what this user would put in its place."""
+        keys.write(self.path, self.token)
+        keys.check_writable(self.path, None)
+        with mock.patch.object(
+                os, 'geteuid', lambda: os.stat(self.path).st_uid + 1):
+            with self.assertRaises(errors.CommandError) as caught:
+                keys.check_writable(self.path, None)
+        self.assertIn('belongs to user %s' % keys.owner_of(self.path),
+                      str(caught.exception))

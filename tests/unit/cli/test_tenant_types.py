@@ -97,3 +97,13 @@ class TenantTypesTest(unittest.TestCase):
         with self.assertRaises(errors.CommandError) as caught:
             self.plan(volume_type('Gold'), project='nobody')
         self.assertIn('nobody', str(caught.exception))
+
+    def test_of_another_backend(self):
+        """Another cluster may have a project of the same name."""
+        project = {'lightos:project_name': 'acme'}
+        cloud = FakeCloud(volume_type('a', **project), volume_type('b'),
+                          volume_type('c', volume_backend_name='second',
+                                      **project))
+        self.assertEqual(['a'], [one['name'] for one in
+                                 tenant_types.of_project(
+                                     cloud, 'acme', 'lightstack')])
