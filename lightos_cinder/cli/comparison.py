@@ -75,6 +75,7 @@ class VolumeRecord:
         they have an attachment
     :param overdue: those of them that should be known by now
     :param status: as Cinder calls it
+    :param host: that serves it, ``host@backend#pool``
     """
 
     ref: naming.Ref
@@ -88,6 +89,7 @@ class VolumeRecord:
     unconfirmed: frozenset[str] = frozenset()
     overdue: frozenset[str] = frozenset()
     status: str = 'available'
+    host: str = ''
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,12 +99,14 @@ class SnapshotRecord:
     :param size: GiB
     :param backend: that it is on
     :param there: whether Cinder says that it is on the cluster
+    :param host: that serves it, ``host@backend#pool``
     """
 
     ref: naming.Ref
     size: int
     backend: str
     there: bool = True
+    host: str = ''
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,7 +140,7 @@ class Objects:
     def joined(self, others: 'Objects') -> 'Objects':
         """With what was read from other projects."""
         return dataclasses.replace(
-            self, projects=self.projects | others.projects,
+            self, projects=self.projects.union(others.projects),
             volumes=self.volumes + others.volumes,
             snapshots=self.snapshots + others.snapshots)
 
@@ -330,7 +334,7 @@ def _judge_volume(record: VolumeRecord, there: Optional[models.Volume]
     subject = _('volume %s') % record.ref.cinder_id
     if there is None or there.state is models.State.FAILED:
         if record.there:
-            yield _lost(subject, record.ref.project, there)
+            yield _lost(subject, record, there)
         return
     if record.at_rest and there.state.usable:
         yield from _judge_size(subject, record.ref, record.size, there.size)
@@ -352,20 +356,22 @@ def _judge_snapshot(record: SnapshotRecord,
     if not record.there:
         return
     if there is None or there.state is models.State.FAILED:
-        yield _lost(subject, record.ref.project, there)
+        yield _lost(subject, record, there)
     elif there.state.usable:
         yield from _judge_size(subject, record.ref, record.size, there.size,
                                grows=False)
 
 
-def _lost(subject: str, project: str,
+def _lost(subject: str, record: Union[VolumeRecord, SnapshotRecord],
           there: Union[models.Volume, models.Snapshot, None]) -> Finding:
+    # A backend of the same name on another host may be of another cluster.
     return Finding(
-        Kind.LOST, subject, project,
+        Kind.LOST, subject, record.ref.project,
         _('the cluster failed to create it') if there
         else _('it is not on the cluster'),
-        _('restore its content from a backup into a new one, if it had any; '
-          'then delete it in Cinder'))
+        _('see that the backend of %s is on this cluster; if so, restore its '
+          'content from a backup into a new one, if it had any, and delete '
+          'it in Cinder') % record.host)
 
 
 def _judge_size(subject: str, ref: naming.Ref, recorded: int, there: int,

@@ -152,14 +152,15 @@ class Cinder:
             unconfirmed=frozenset(marks),
             overdue=frozenset(nqn for nqn, since in marks.items()
                               if comparison.is_overdue(since)),
-            status=status)
+            status=status, host=volume.host or '')
 
 
 def _snapshot(snapshot: Any, volume: comparison.VolumeRecord
               ) -> comparison.SnapshotRecord:
     return comparison.SnapshotRecord(
         naming.snapshot_ref(snapshot, volume.ref), snapshot.volume_size,
-        volume.backend, there=snapshot.status not in _MAY_BE_MISSING)
+        volume.backend, there=snapshot.status not in _MAY_BE_MISSING,
+        host=volume.host)
 
 
 def read_cluster(client: api.LightOSClient, project: str,

@@ -174,7 +174,7 @@ def one_at_a_time(folder: str) -> Iterator[None]:
     """
     handle = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # novermin
         yield
     except BlockingIOError:
         raise errors.CommandError(
@@ -196,7 +196,7 @@ def check_writable(path: str, owner: Optional[str]) -> None:
             'lightos_jwt_dir is %s, which is no directory. Make it for the '
             'user of cinder-volume alone: install -d -m 0700 -o cinder %s'
             % (folder, folder))
-    if not os.access(folder, os.W_OK | os.X_OK):
+    if not os.access(folder, os.W_OK | os.X_OK):  # novermin
         raise errors.CommandError(
             'lightos_jwt_dir is %s, where this user may not write. Run this '
             'as the user of cinder-volume, or as root' % folder)

@@ -346,6 +346,10 @@ def _project(text: str) -> str:
             '%.100r cannot be the name of a LightOS project; allowed: 1 to '
             '63 lower-case letters, digits, dots and hyphens, the first and '
             'last a letter or digit' % text)
+    if text == tenancy.SYSTEM:
+        raise argparse.ArgumentTypeError(
+            '%s is the LightOS project of the roles of the cluster itself, '
+            'and cannot be a tenant' % text)
     return text
 
 

@@ -194,6 +194,7 @@ class CreateTest(TenantTestCase):
     def test_wrong_words(self):
         for words, told in (
                 (('Acme_1',), 'lower-case'), (('../acme',), 'lower-case'),
+                (('system',), 'cannot be a tenant'),
                 (('acme', '--lifetime', '5'), 'such as 12h'),
                 (('acme', '--lifetime', '0d'), 'such as 12h')):
             with self.subTest(words=words):

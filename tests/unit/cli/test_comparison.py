@@ -115,6 +115,11 @@ class PropertiesTest(unittest.TestCase):
             sorted(one.subject for one in findings(records, objects)
                    if one.kind is Kind.LOST))
 
+    def test_it_is_said_who_has_what_is_lost(self):
+        """A backend of that name may be another cluster there."""
+        found, = findings([volume_record(1, host='edge@lightos#pool')])
+        self.assertIn('edge@lightos#pool', found.advice)
+
     @hypothesis.given(RECORDS, st.data())
     def test_what_is_forgotten_is_an_orphan(self, records, data):
         kept = data.draw(st.sets(st.sampled_from(
