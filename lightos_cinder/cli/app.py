@@ -15,6 +15,7 @@
 import argparse
 from importlib import metadata
 import logging
+import os
 import sys
 from typing import Any
 from typing import Optional
@@ -25,6 +26,10 @@ from cliff import commandmanager
 
 #: The group of entry points that commands are found by.
 NAMESPACE = 'lightos_cinder.cli'
+
+#: The status of what ended because nobody reads it any more, as a shell has
+#: it.
+_SIGPIPE = 141
 
 _DESCRIPTION = """\
 Look after Lightbits LightOS storage in an OpenStack cloud: what to do before,
@@ -111,4 +116,17 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         it was started with
     """
     words = sys.argv[1:] if argv is None else list(argv)
-    return App().run(words or ['--help'])
+    try:
+        status = App().run(words or ['--help'])
+    except SystemExit as end:  # After a --help, or a wrong word.
+        status = end.code if isinstance(end.code, int) else int(
+            end.code is not None)
+    try:
+        # There may be none, and cliff closes it if nobody reads its help.
+        if sys.stdout and not sys.stdout.closed:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # Python would try again as it ends, and complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return status or _SIGPIPE
+    return status

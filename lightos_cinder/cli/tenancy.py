@@ -40,9 +40,8 @@ _PACE = polling.Pace()
 #: Seconds in which a node that is up tells whether it accepts a token.
 _NODE = 5
 
-#: Where clusters have what is theirs; and with that, what is nobody's.
+#: Where clusters have what is theirs.
 SYSTEM = 'system'
-RESERVED = ('default', SYSTEM)
 
 
 @dataclasses.dataclass(frozen=True)

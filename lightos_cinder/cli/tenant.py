@@ -37,6 +37,7 @@ from lightos_cinder.client import credentials
 from lightos_cinder.client import errors as client_errors
 from lightos_cinder.client import models
 from lightos_cinder.client import tokens
+from lightos_cinder import naming
 from lightos_cinder import options
 
 _LIFETIME = '30d'
@@ -282,7 +283,7 @@ class Delete(_Command, command.Command):
     def take_action(self, parsed_args: Any) -> None:
         """See that it is empty, then remove one thing after the other."""
         name = parsed_args.name
-        if name in tenancy.RESERVED:
+        if name == naming.DEFAULT_PROJECT:
             raise errors.CommandError(
                 'LightOS project %s comes with the cluster and stays' % name)
         with self.tenant(parsed_args) as tenant:

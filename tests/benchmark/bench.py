@@ -124,7 +124,9 @@ class Bench(base.DriverTestCase):
         """Have what the driver inside Cinder takes from its host."""
         # It warns of each request that its certificate is not checked.
         logging.captureWarnings(True)
+        self.addCleanup(logging.captureWarnings, False)
         logging.disable(logging.ERROR)
+        self.addCleanup(logging.disable, logging.NOTSET)
         for patcher in (
                 mock.patch('os_brick.utils.get_host_nqn', autospec=True,
                            return_value='nqn.controller'),

@@ -343,7 +343,7 @@ class TestFix(AuditTestCase):
             text = file.read()
         with open(self.conf, 'w') as file:
             file.write(text.replace('file://' + self.folder,
-                                    'redis://:secret@127.0.0.1:1'))
+                                    'nothing://:secret@127.0.0.1:1'))
         result = self.command('audit', '--fix', '--yes')
         self.assertEqual(1, result.status, result)
         self.assertIn('[coordination] backend_url', result.err)

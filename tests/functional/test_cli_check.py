@@ -15,11 +15,12 @@
 import base64
 import contextlib
 import os
-import signal
 import socket
 import subprocess
 import sys
 import time
+
+import ddt
 
 from tests import emulator
 from tests.functional import cli_case
@@ -34,9 +35,13 @@ class CheckTestCase(cli_case.CommandLineTestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        # Nothing else listens on the addresses of this cluster.
+        # Nothing else listens on the addresses of this cluster, least a test
+        # at the same time.
+        number = os.getpid()
         cls.lightos = cls.enterClassContext(emulator.EmulatorProcess(
-            emulator.Settings(address_base='127.78.0', discovery_port=18009)))
+            emulator.Settings(address_base='127.%d.%d' % (
+                100 + number // 250 % 100, number % 250),
+                discovery_port=18009)))
         cls.discovery = []
         for address in cls.lightos.addresses:
             listener = cls.enterClassContext(socket.socket())
@@ -322,6 +327,7 @@ class NodesTest(CheckTestCase):
         self.assert_row(rows, 'capacity', 'warning', 'inactive nodes: 1')
 
 
+@ddt.ddt
 class PersonTest(CheckTestCase):
     """At a terminal, with slips of the finger."""
 
@@ -395,18 +401,27 @@ class PersonTest(CheckTestCase):
             self.assertNotIn(part, shown)
             self.assertNotIn(base64.b64encode(part.encode()).decode(), shown)
 
-    def test_a_closed_pipe(self):
+    @ddt.data('', '1')
+    def test_a_closed_pipe(self, unbuffered):
         self.cinder_conf(self.lightos, self.token())
+        self.assertEqual((141, ''), self.unread(unbuffered, 'check'))
+
+    @ddt.data('', '1')
+    def test_help_that_nobody_reads(self, unbuffered):
+        self.assertEqual('', self.unread(unbuffered, '--help')[1])
+
+    def unread(self, unbuffered, *words):
+        """The status and the errors of what nobody reads."""
         with contextlib.ExitStack() as end:
             running = end.enter_context(subprocess.Popen(
                 [sys.executable, '-W', 'ignore', '-m',
-                 'lightos_cinder.cli', 'check'],
-                env=dict(os.environ, HOME=self.folder),
+                 'lightos_cinder.cli', *words],
+                env=dict(os.environ, HOME=self.folder,
+                         PYTHONUNBUFFERED=unbuffered),
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE))
             running.stdout.close()
             errors = running.stderr.read().decode()
-        self.assertIn(running.returncode, (141, -signal.SIGPIPE))
-        self.assertEqual('', errors)
+        return running.returncode, errors
 
     def test_as_installed(self):
         """The program itself, in a process of its own."""

@@ -384,8 +384,8 @@ class DeleteTest(TenantTestCase):
         self.assertTrue(self.token)
 
     def test_reserved(self):
-        for name in ('default', 'system'):
-            self.tenant('delete', name, status=1)
+        for name, status in (('default', 1), ('system', 2)):
+            self.tenant('delete', name, status=status)
         self.assertEqual(200, self.may_look(self.token))
 
 
