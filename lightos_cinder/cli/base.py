@@ -40,6 +40,7 @@ from typing import Iterator
 from typing import Optional
 
 from cinder import exception
+import oslo_i18n
 
 from lightos_cinder.cli import cinder_conf
 from lightos_cinder.cli import cloud
@@ -76,6 +77,9 @@ class Base:
 
     def run(self, parsed_args: Any) -> int:
         """Carry it out; the exit status."""
+        # Some of Cinder's modules have texts translated later, as they are
+        # written somewhere; here that is at once.
+        oslo_i18n.enable_lazy(False)
         try:
             status: int = super().run(parsed_args)  # type: ignore[misc]
         except exception.CinderException as error:

@@ -216,11 +216,14 @@ def _counted(found: Iterable[Any], progress: Progress, what: str
 def _database() -> Iterator[None]:
     try:
         yield
-    except (db_errors.DBError, sqlalchemy.exc.ArgumentError, ImportError
-            ) as error:
+    except sqlalchemy.exc.ArgumentError:
+        # It may tell the whole of it, password included.
+        why = 'that is not the URL of a database'
+    except (db_errors.DBError, ImportError) as error:
         # Without the statement and what is put into it.
-        raise errors.CommandError(
-            "Cinder's database ([database] connection in cinder.conf) "
-            'cannot be read: %s' % (
-                getattr(error, 'inner_exception', None) or error).args[0]
-        ) from None
+        why = (getattr(error, 'inner_exception', None) or error).args[0]
+    else:
+        return
+    raise errors.CommandError(
+        "Cinder's database ([database] connection in cinder.conf) cannot be "
+        'read: %s' % why)

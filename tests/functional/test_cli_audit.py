@@ -23,7 +23,6 @@ from typing import Mapping
 import uuid
 
 from cinder.db import api as db
-from cinder.db import models
 from cinder import objects
 from cinder.objects import fields
 import requests
@@ -212,14 +211,17 @@ class TestThousands(AuditTestCase):
     def insert(self, rows: list[dict[str, Any]]) -> None:
         """Put volumes on record, all at once."""
         engine = sqlalchemy.create_engine(base.CONF.database.connection)
+        # Cinder's own class for it moved between the releases.
+        table = sqlalchemy.Table('volumes', sqlalchemy.MetaData(),
+                                 autoload_with=engine)
         with engine.begin() as connection:
-            connection.execute(models.Volume.__table__.insert(), [
+            connection.execute(table.insert(), [
                 dict(row, deleted=False) for row in rows])
-        self.addCleanup(self._delete, engine, [row['id'] for row in rows])
+        self.addCleanup(self._delete, engine, table,
+                        [row['id'] for row in rows])
 
     @staticmethod
-    def _delete(engine: Any, ids: list[str]) -> None:
-        table = models.Volume.__table__
+    def _delete(engine: Any, table: sqlalchemy.Table, ids: list[str]) -> None:
         with engine.begin() as connection:
             for one in ids:
                 connection.execute(table.delete().where(table.c.id == one))
