@@ -41,10 +41,11 @@ LOG = logging.getLogger(__name__)
 #: the driver make, and removed one that it had the driver end.
 _SETTLED = 30
 
-#: Seconds within which Cinder records a host that was just let in, even if
-#: its database is slow; and between two looks whether it has.
-_RECORDED = 10
-_LOOK = 1
+#: Seconds within which Cinder records a host that was just let in, and
+#: between two looks whether it has. Others that come or go wait for that, and
+#: each request of Cinder's API for them as long as for an RPC.
+_RECORDED = 1
+_LOOK = 0.25
 
 
 class Attachments:

@@ -352,7 +352,7 @@ class ComingTest(driver_case.ReadyDriverTestCase):
         self.driver._clock = self.clock
         self.patch(records, 'now', self.now)
         self.recorded = [HERE, HERE_TOO]
-        self.takes = 3
+        self.takes = 0.6
         # It was let in lately.
         self.unconfirmed.add((cinder_objects.VOLUME_ID, HERE['nqn']))
 
@@ -382,7 +382,7 @@ class ComingTest(driver_case.ReadyDriverTestCase):
         self.recorded = [HERE, None]
         self.assertIs(False, self.terminate(HERE, None))
         self.backend.revoke.assert_called_once_with(self.ref(), A, [A])
-        self.assertEqual(self.began + 10, self.clock.now())
+        self.assertEqual(self.began + 1, self.clock.now())
 
     def test_of_a_volume_without_record_all_leave(self):
         self.recorded = None
