@@ -78,6 +78,10 @@ class Watch:
 class ManyHostsTest(base.DistributedTestCase):
     """Both services work on one volume at the same time."""
 
+    #: Cinder's own time-out: none of them dies here.
+    defaults = {**base.DistributedTestCase.defaults,
+                'rpc_response_timeout': 60}
+
     def _attached(self, volume: typing.Any) -> set[str]:
         """Return the ids of the attachments that Cinder has on record."""
         return {attachment.id for attachment in self.cinder.attachments.list(
