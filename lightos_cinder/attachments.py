@@ -42,8 +42,8 @@ LOG = logging.getLogger(__name__)
 _SETTLED = 30
 
 #: Seconds within which Cinder records a host that was just let in, and
-#: between two looks whether it has. Others that come or go wait for that, and
-#: each request of Cinder's API for them as long as for an RPC.
+#: between two looks whether it has. Others that come or go wait for that,
+#: too, and Cinder gives them up after its RPC time-out: hence so short.
 _RECORDED = 1
 _LOOK = 0.25
 

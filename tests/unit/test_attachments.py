@@ -506,6 +506,22 @@ class KilledTest(ReviewTestCase):
         self.backend.revoke.assert_not_called()
         self.assertEqual({}, self.driver._unconfirmed)
 
+    def test_another_is_looked_at_whose_attachment_it_may_get(self):
+        self.volume = cinder_objects.volume(attached=[self.other],
+                                            provider_id='default ' + UUID)
+        self.awaits_host = False
+        self.let_in()
+        self.assertEqual({(self.volume.id, 'nqn-b')}, self.unconfirmed)
+
+    def test_one_that_came_once_more_meanwhile_has_its_time_again(self):
+        self.let_in()
+        anew = {'nqn-a': 'another'}
+        self.patch(records, 'unconfirmed', lambda volume: anew)
+        self.review()
+        self.backend.revoke.assert_not_called()
+        self.review()
+        self.backend.revoke.assert_called_once()
+
     def test_without_an_attachment_nobody_is_looked_at(self):
         """Cinder itself, and clients of old, let hosts in like that."""
         self.awaits_host = False
@@ -618,9 +634,10 @@ class StayedTest(ReviewTestCase):
             raise fake_cluster.lost()
 
         self.backend.revoke.side_effect = revoke
-        for _ in range(3):
+        for number in range(3):
             with self.assertLogs('lightos_cinder', 'ERROR'):
                 self.review()
+            self.assertEqual(number + 1, len(told))
         self.assertEqual(told[0], told[2])
         self.assertEqual({'nqn-a', 'nqn-c'}, set(told[:2]))
 

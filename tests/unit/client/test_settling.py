@@ -95,6 +95,20 @@ class WaitTest(unittest.TestCase):
         self.assertLess(late, 0.021)
         self.assertEqual(1, looks)
 
+    def test_two_that_are_held_up_now_and_then_neither(self):
+        for _ in range(3):
+            self.change(10)
+            for _ in range(4):
+                self.change(0.2)
+        self.assertEqual(1, self.change(0.2)[0])
+
+    def test_whether_it_is_faster_is_asked_also_if_never_at_rest(self):
+        looks = []
+        for _ in range(20):
+            self.clock.sleep(5)
+            looks.append(self.change(0.2)[0])
+        self.assertEqual(1, looks[8:].count(2))
+
     @ddt.data(1.1, 3)
     def test_slower_is_learnt_soon(self, factor):
         for _ in range(8):
