@@ -24,6 +24,8 @@ import typing
 import unittest
 from unittest import mock
 
+from cinder import i18n
+
 from lightos_cinder.cli import app
 from tests.stack import backend
 from tests.stack import settings
@@ -83,9 +85,9 @@ class CommandLine:
                     contextlib.redirect_stdout(output), \
                     contextlib.redirect_stderr(errors):
                 status = app.main(words)
-        except SystemExit as leaving:
-            status = typing.cast(int, leaving.code or 0)
         finally:
+            # As other tests of this process have it (base), and Cinder.
+            i18n.enable_lazy()
             root.handlers[:] = handlers
             root.setLevel(level)
         return Ended(status, output.getvalue(), errors.getvalue())
