@@ -43,8 +43,8 @@ _SETTLED = 30
 
 #: Seconds within which Cinder records a host that was just let in, and
 #: between two looks whether it has. Others that come or go wait for that,
-#: too, and Cinder gives them up after its RPC time-out: hence so short.
-_RECORDED = 1
+#: too, and Cinder gives them up after its RPC time-out.
+_RECORDED = 5
 _LOOK = 0.25
 
 
@@ -90,16 +90,17 @@ class Attachments:
             and clients of old have none before they are let in
         """
         ref = records.volume_ref(volume)
+        volume = _as_it_is(volume)
+        # The attachment of another may become that of this host, and Cinder
+        # does not tell that the other leaves.
+        unsure = {one['nqn'] for one in records.connectors(volume)
+                  } - {host.nqn}
         if awaited:
-            self._watch(volume.id, host.nqn)
-        for other in records.connectors(volume):
-            # Its attachment may become that of this host, and Cinder does
-            # not tell that it leaves.
-            if other['nqn'] != host.nqn:
-                self._watch(volume.id, other['nqn'])
+            unsure.add(host.nqn)
+        self._watch(volume, *unsure)
         try:
             with _told_to_tenants(volume.id), errors.translated(ref):
-                opened = self._backend.grant(
+                opened, was_inside = self._backend.grant(
                     ref, host, records.attached(
                         volume, self._settings.ip_acl_networks))
         except acl.TooManyAddresses as error:
@@ -108,6 +109,9 @@ class Attachments:
                        'lightos_ipacl_networks to the networks that hosts '
                        'reach the cluster from.')
                 % {'volume': volume.id, 'error': error})
+        if awaited and was_inside and volume.multiattach:
+            # Cinder records its second attachment from now on.
+            self._watch(volume, host.nqn, again=True)
         LOG.info('Volume %s is open to host %s at %s.', volume.id, host.nqn,
                  ', '.join(sorted(host.addresses)))
         return {'driver_volume_type': 'lightos',
@@ -139,7 +143,7 @@ class Attachments:
                     LOG.info('Volume %s stays open to host %s, which has '
                              'another attachment of it.', volume.id,
                              connector['nqn'])
-                    self._watch(volume.id, connector['nqn'])
+                    self._watch(_as_it_is(volume), connector['nqn'])
                     return True
                 else:
                     self._backend.revoke(
@@ -159,34 +163,33 @@ class Attachments:
                   ) -> list[Mapping[str, Any]]:
         """Connectors of all attachments, the latest among them.
 
-        Where a host may have two attachments it may just have been let in
-        for one of those that have no connector on record yet.
+        A host that has come for a second attachment may be the one that an
+        attachment without connector on record yet is of.
         """
-        attached = records.connectors(volume)
-        if not leaving or not volume.multiattach:
-            return attached
-        until = self._clock.now() + _RECORDED
-        try:
-            while True:
-                # Also who came while this one waited for its turn.
-                volume = records.now(volume.id)
-                attached = records.connectors(volume)
-                if (len(attached) == len(volume.volume_attachment)
-                        or leaving['nqn'] not in records.unconfirmed(volume)
-                        or connection.shares_host(leaving, attached)
-                        or self._clock.now() >= until):
-                    return attached
+        volume = _as_it_is(volume)
+        if leaving and volume.multiattach:
+            until = self._clock.now() + _RECORDED - records.came_again(
+                volume, leaving['nqn'])
+            while (self._clock.now() < until
+                   and not records.tells_all_connectors(volume)
+                   and not connection.shares_host(
+                       leaving, records.connectors(volume))):
                 self._clock.sleep(_LOOK)
-        except exception.VolumeNotFound:
-            # Nobody comes to it any more, and the host is to leave.
-            return attached
+                volume = _as_it_is(volume)
+        return records.connectors(volume)
 
-    def _watch(self, volume_id: str, nqn: str) -> None:
-        """Have it looked at later whether the host has an attachment."""
+    def _watch(self, volume: Any, *nqns: str, again: bool = False) -> None:
+        """Have it looked at later whether hosts have an attachment.
+
+        :param again: whether they are let in for a second one
+        """
+        if not nqns:
+            return
         # There is nothing to compare with once Cinder has no such volume.
         with contextlib.suppress(exception.VolumeNotFound):
-            mark = records.mark_unconfirmed(volume_id, nqn)
-            self._unconfirmed[volume_id, nqn] = self._clock.now(), mark
+            for nqn, mark in records.mark_unconfirmed(
+                    volume, nqns, again).items():
+                self._unconfirmed[volume.id, nqn] = self._clock.now(), mark
 
     def _confirm(self, volume_id: str, nqn: str) -> None:
         """Look at it no more."""
@@ -271,6 +274,15 @@ class Attachments:
 
     def remove_export(self, context: Any, volume: Any) -> None:
         """Nothing to do: access has ended as the host disconnected."""
+
+
+def _as_it_is(volume: Any) -> Any:
+    """A volume as it is on record, if several may come and go at once."""
+    # One that no longer is has nobody come to it any more.
+    with contextlib.suppress(exception.VolumeNotFound):
+        if volume.multiattach:
+            return records.now(volume.id)
+    return volume
 
 
 @contextlib.contextmanager

@@ -238,10 +238,11 @@ class Backend:
             return False
 
     def grant(self, ref: naming.Ref, host: acl.Host,
-              others: Iterable[acl.Host]) -> models.Volume:
+              others: Iterable[acl.Host]) -> tuple[models.Volume, bool]:
         """Have a host in both access lists.
 
         :param others: the hosts that Cinder knows to be attached
+        :returns: the volume, and whether the host was in before
         :raises TooManyAddresses: if the IP ACL cannot hold them all
         """
         known = tuple(others)
@@ -256,7 +257,7 @@ class Backend:
 
         client = self._client()
         try:
-            return self._reach(client, ref, wanted)
+            return self._reach(client, ref, wanted), attached or was_inside
         except client_errors.LightOSError as error:
             if not attached and not was_inside:
                 self._show_out_again(client, ref, host, known, error)

@@ -12,6 +12,8 @@
 
 """What Cinder has on record of volumes, types and attachments."""
 
+import datetime
+import math
 from typing import Any
 from typing import Iterable
 from typing import Mapping
@@ -141,8 +143,12 @@ def tells_all_hosts(volume: Any) -> bool:
     They are not while Cinder has it attached for its own purposes, or has
     attachments that have no connector yet.
     """
-    return (is_at_rest(volume)
-            and len(connectors(volume)) == len(volume.volume_attachment))
+    return is_at_rest(volume) and tells_all_connectors(volume)
+
+
+def tells_all_connectors(volume: Any) -> bool:
+    """Whether each attachment of a volume has its host on record."""
+    return len(connectors(volume)) == len(volume.volume_attachment)
 
 
 def awaits_host(volume_id: str) -> bool:
@@ -156,19 +162,28 @@ def awaits_host(volume_id: str) -> bool:
                    context.get_admin_context(), volume_id))
 
 
-def mark_unconfirmed(volume_id: str, nqn: str) -> str:
-    """Record that a host may have access without any attachment.
+def mark_unconfirmed(volume: Any, nqns: Iterable[str], again: bool = False
+                     ) -> Mapping[str, str]:
+    """Record that hosts may have access without any attachment.
 
     For whoever comes after this process, should it end before Cinder has
     recorded, or removed, the attachment.
 
-    :returns: the mark, another one each time
+    :param volume: as administrators read it, if it is a multiattach one
+    :param again: whether they are let in for a second attachment
+    :returns: the marks by NQNs, others each time: the time, and that when
+        the host was let in for a second attachment if it was
     """
-    mark = timeutils.utcnow().isoformat()
+    moment = timeutils.utcnow().isoformat()
+    had = unconfirmed(volume) if volume.multiattach else {}
+    marks = {}
+    for nqn in nqns:
+        second = moment if again else had.get(nqn, '').partition(' ')[2]
+        marks[nqn] = f'{moment} {second}'.rstrip()
     db.volume_admin_metadata_update(
-        context.get_admin_context(), volume_id,
-        {_UNCONFIRMED + nqn: mark}, False)
-    return mark
+        context.get_admin_context(), volume.id,
+        {_UNCONFIRMED + nqn: mark for nqn, mark in marks.items()}, False)
+    return marks
 
 
 def mark_confirmed(volume_id: str, nqn: str) -> None:
@@ -186,6 +201,26 @@ def unconfirmed(volume: Any) -> Mapping[str, str]:
     return {key[len(_UNCONFIRMED):]: mark
             for key, mark in volume.admin_metadata.items()
             if key.startswith(_UNCONFIRMED)}
+
+
+def since(mark: str) -> str:
+    """The time of a mark, in UTC."""
+    return mark.partition(' ')[0]
+
+
+def came_again(volume: Any, nqn: str) -> float:
+    """Seconds since a host was let in for a second attachment.
+
+    :param volume: as administrators read it
+    :returns: without end if it was not, lately
+    """
+    moment = unconfirmed(volume).get(nqn, '').partition(' ')[2]
+    try:
+        came = datetime.datetime.fromisoformat(moment)
+    except ValueError:
+        return math.inf
+    # The clocks of two hosts differ, but nobody comes later than now.
+    return max(0, timeutils.delta_seconds(came, timeutils.utcnow()))
 
 
 def now(volume_id: str) -> Any:

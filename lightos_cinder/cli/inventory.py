@@ -150,8 +150,8 @@ class Cinder:
                 volume, self._networks.get(backend, ()))),
             tells_all_hosts=settled and records.tells_all_hosts(volume),
             unconfirmed=frozenset(marks),
-            overdue=frozenset(nqn for nqn, since in marks.items()
-                              if comparison.is_overdue(since)),
+            overdue=frozenset(nqn for nqn, mark in marks.items()
+                              if comparison.is_overdue(records.since(mark))),
             status=status, host=volume.host or '')
 
 

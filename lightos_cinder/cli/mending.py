@@ -98,8 +98,8 @@ class Mender:
         assert not isinstance(mend, comparison.Drop)  # nosec B101
         volume = self._volume(mend.volume_id)
         attached = records.connectors(volume)
-        since = records.unconfirmed(volume).get(mend.nqn)
-        if since and not comparison.is_overdue(since):
+        mark = records.unconfirmed(volume).get(mend.nqn)
+        if mark and not comparison.is_overdue(records.since(mark)):
             return _('it was attached or detached just now')
         if mend.nqn not in [one['nqn'] for one in attached]:
             if not records.tells_all_hosts(volume):

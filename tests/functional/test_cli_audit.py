@@ -126,6 +126,8 @@ class TestFindings(AuditTestCase):
         self.attach_to(shut, 1, opened=False)
         self.mark(marked, 4)
         self.mark(fine, 5, '2999-01-01T00:00:00')
+        # One that came for a second attachment.
+        self.mark(fine, 6, '2999-01-01T00:00:00 2999-01-01T00:00:00')
         held = self.on_cluster(orphan)
         orphan.destroy()
         clone = 'clone-%s-0123456789ab' % fine.name

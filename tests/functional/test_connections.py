@@ -674,6 +674,42 @@ class MeanwhileTestCase(ReviewTestCase):
         self.assertEqual(([_nqn(1)], _ips(1)), self.acls(volume))
         second.destroy()
 
+    def test_a_host_is_recorded_late_for_its_second_attachment(self):
+        volume = self.in_use(multiattach=True)
+        first, second = self.row(volume), self.row(volume)
+        self.let_in(volume, first, 1)
+        self.driver.initialize_connection(self.now(volume),
+                                          base.connector(1))
+        # Cinder is busy, and others come meanwhile.
+        others = [self.row(volume), self.row(volume)]
+        self.let_in(volume, others[0], 2)
+        self.ends_as_it_is_recorded(volume, second)
+        first.destroy()
+        self.assertCountEqual([_nqn(1), _nqn(2)], self.acls(volume)[0])
+        for row in [second, *others]:
+            row.destroy()
+
+    def test_a_host_is_recorded_late_that_cinder_itself_leaves(self):
+        """The one that cinder-volume runs on, for an image."""
+        volume = self.in_use(multiattach=True)
+        own = base.connector(1, host=socket.gethostname())
+        self.driver.initialize_connection(self.now(volume), own)
+        row = self.row(volume)
+        self.driver.initialize_connection(self.now(volume),
+                                          base.connector(1))
+        self.ends_as_it_is_recorded(volume, row, own)
+        self.assertEqual([_nqn(1)], self.acls(volume)[0])
+        row.destroy()
+
+    def ends_as_it_is_recorded(self, volume, row, leaving=None):
+        def sleep(seconds):
+            row.connector = base.connector(1)
+            row.save()
+
+        with mock.patch.object(self.driver._clock, 'sleep', sleep):
+            self.assertTrue(self.driver.terminate_connection(
+                self.now(volume), leaving or base.connector(1)))
+
     def test_a_host_stays_once_more_for_another_service(self):
         volume = self.in_use(multiattach=True)
         rows = [self.row(volume) for _ in range(3)]

@@ -87,8 +87,7 @@ class DriverTestCase(unittest.TestCase):
         self.patch(records, 'awaits_host', lambda volume_id:
                    self.awaits_host)
         self.unconfirmed = set()
-        self.patch(records, 'mark_unconfirmed', lambda *which:
-                   self.unconfirmed.add(which) or 'mark')
+        self.patch(records, 'mark_unconfirmed', self.mark)
         self.patch(records, 'mark_confirmed', lambda *which:
                    self.unconfirmed.discard(which))
         self.patch(records, 'unconfirmed', lambda volume: {
@@ -103,6 +102,11 @@ class DriverTestCase(unittest.TestCase):
             configuration=self.configuration)
         self.set(lightos_api_address=['10.0.0.1'], lightos_jwt=TOKEN,
                  lightos_tls_fingerprints=['ab' * 32], **self.options)
+
+    def mark(self, volume, nqns, again=False):
+        """In the place of records.mark_unconfirmed."""
+        self.unconfirmed.update((volume.id, nqn) for nqn in nqns)
+        return dict.fromkeys(nqns, 'again' if again else 'mark')
 
     def make_backend(self, connection, timeout, use_ip_acl):
         """In the place of the constructor of backend.Backend."""

@@ -10,6 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import math
 import os
 import socket
 import tempfile
@@ -53,7 +54,7 @@ class InitializeTest(driver_case.ReadyDriverTestCase):
 
     def setUp(self):
         super().setUp()
-        self.backend.grant.return_value = self.made()
+        self.backend.grant.return_value = self.made(), False
 
     def initialize(self, by=HERE, **volume):
         return self.driver.initialize_connection(
@@ -131,7 +132,7 @@ class NetworksTest(driver_case.ReadyDriverTestCase):
 
     def test_only_addresses_of_the_storage_network_are_let_in(self):
         """Defect 6: bridges that all hosts have alike are left out."""
-        self.backend.grant.return_value = self.made()
+        self.backend.grant.return_value = self.made(), False
         self.driver.initialize_connection(
             cinder_objects.volume(attached=[THERE]), HERE)
         self.backend.grant.assert_called_once_with(
@@ -169,7 +170,7 @@ class WithoutIpAclTest(driver_case.ReadyDriverTestCase):
 
     def test_a_host_needs_no_address(self):
         """Defect 22: host_ips do not matter with the IP ACL off."""
-        self.backend.grant.return_value = self.made()
+        self.backend.grant.return_value = self.made(), False
         self.driver.validate_connector(connector('nqn-a'))
         self.driver.initialize_connection(cinder_objects.volume(),
                                           connector('nqn-a'))
@@ -290,7 +291,7 @@ class LockTest(driver_case.ReadyDriverTestCase):
 
         def change(*args):
             held.append(list(self.held))
-            return self.made()
+            return self.made(), False
 
         for name in ('grant', 'revoke', 'revoke_all'):
             getattr(self.backend, name).side_effect = change
@@ -324,7 +325,7 @@ class LockFilesTest(driver_case.ReadyDriverTestCase):
                    os.path.join(self.folder, 'test-'))
 
     def test_nothing_is_left_of_a_volume_that_was_deleted(self):
-        self.backend.grant.return_value = self.made()
+        self.backend.grant.return_value = self.made(), False
         volume = cinder_objects.volume()
         self.backend.create_snapshot.return_value = self.made(
             models.Snapshot)
@@ -352,16 +353,20 @@ class ComingTest(driver_case.ReadyDriverTestCase):
         self.driver._clock = self.clock
         self.patch(records, 'now', self.now)
         self.recorded = [HERE, HERE_TOO]
-        self.takes = 0.6
-        # It was let in lately.
-        self.unconfirmed.add((cinder_objects.VOLUME_ID, HERE['nqn']))
+        self.takes = 3.9
+        #: Seconds since it came for another one.
+        self.came_again = 1
+        self.patch(records, 'came_again', lambda volume, nqn:
+                   self.came_again if nqn == HERE['nqn'] else math.inf)
 
     def now(self, volume_id):
         if self.clock.now() < self.began + self.takes:
-            return cinder_objects.volume(attached=self.attached)
+            return cinder_objects.volume(attached=self.attached,
+                                         multiattach=True)
         if self.recorded is None:
             raise exception.VolumeNotFound(volume_id=volume_id)
-        return cinder_objects.volume(attached=self.recorded)
+        return cinder_objects.volume(attached=self.recorded,
+                                     multiattach=True)
 
     def terminate(self, *attached, multiattach=True):
         self.began = self.clock.now()
@@ -382,7 +387,13 @@ class ComingTest(driver_case.ReadyDriverTestCase):
         self.recorded = [HERE, None]
         self.assertIs(False, self.terminate(HERE, None))
         self.backend.revoke.assert_called_once_with(self.ref(), A, [A])
-        self.assertEqual(self.began + 1, self.clock.now())
+        self.assertEqual(self.began + 4, self.clock.now())
+
+    @ddt.data(5.1, 60)
+    def test_nothing_is_waited_for_that_never_came(self, seconds):
+        self.came_again = seconds
+        self.assertIs(False, self.terminate(HERE, None))
+        self.assertEqual(self.began, self.clock.now())
 
     def test_of_a_volume_without_record_all_leave(self):
         self.recorded = None
@@ -394,8 +405,8 @@ class ComingTest(driver_case.ReadyDriverTestCase):
         self.terminate(*attached)
         self.assertEqual(self.began, self.clock.now())
 
-    def test_nor_if_it_was_not_let_in_lately(self):
-        self.unconfirmed.clear()
+    def test_nor_if_it_came_for_one_only(self):
+        self.came_again = math.inf
         self.assertIs(False, self.terminate(HERE, None))
         self.assertEqual(self.began, self.clock.now())
 
@@ -433,6 +444,7 @@ class ReviewTestCase(driver_case.ReadyDriverTestCase):
         self.driver.get_volume_stats(refresh=True)
 
 
+@ddt.ddt
 class KilledTest(ReviewTestCase):
     """Cinder that ends before it has recorded whom the driver let in."""
 
@@ -443,7 +455,7 @@ class KilledTest(ReviewTestCase):
         self.volume = cinder_objects.volume(attached=[None],
                                             provider_id='default ' + UUID)
         self.backend.grant.return_value = models.Volume.from_json(
-            {'UUID': UUID})
+            {'UUID': UUID}), False
 
     def let_in(self):
         self.driver.initialize_connection(self.volume, self.host)
@@ -521,6 +533,27 @@ class KilledTest(ReviewTestCase):
         self.backend.revoke.assert_not_called()
         self.review()
         self.backend.revoke.assert_called_once()
+
+    @ddt.data((True, True, ['mark', 'again']), (True, False, ['mark']),
+              (False, True, ['mark']))
+    @ddt.unpack
+    def test_a_second_coming_is_marked(self, multiattach, was_inside, marks):
+        """As that of the moment from which Cinder records it."""
+        told = []
+
+        def mark(*args):
+            marks = self.mark(*args)
+            told.extend(marks.values())
+            return marks
+
+        self.patch(records, 'mark_unconfirmed', mark)
+        self.backend.grant.side_effect = lambda *args: (
+            self.assertEqual(['mark'], told) or self.made(), was_inside)
+        self.volume = cinder_objects.volume(attached=[None],
+                                            multiattach=multiattach)
+        self.patch(records, 'now', lambda volume_id: self.volume)
+        self.let_in()
+        self.assertEqual(marks, told)
 
     def test_without_an_attachment_nobody_is_looked_at(self):
         """Cinder itself, and clients of old, let hosts in like that."""

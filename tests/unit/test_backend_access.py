@@ -57,7 +57,7 @@ class GrantTest(AccessTestCase):
     def test_the_host_is_in_when_it_returns(self):
         """Defects 10 and 21: both lists are waited for."""
         self.volumes.takes = 20
-        opened = self.backend.grant(self.ref, A, [])
+        opened, _was_inside = self.backend.grant(self.ref, A, [])
         self.assertEqual(({'nqn-a'}, A.addresses),
                          (opened.acl, opened.ip_acl))
         self.assertEqual(1, len(self.volumes.changes))
@@ -73,6 +73,16 @@ class GrantTest(AccessTestCase):
         self.have(['nqn-a'], A.addresses)
         self.backend.grant(self.ref, A, [])
         self.assertEqual([], self.volumes.changes)
+
+    def test_it_tells_whether_the_host_was_in_before(self):
+        self.volumes.refuse('update', fake_cluster.busy())
+        self.assertIs(False, self.backend.grant(self.ref, A, [])[1])
+        self.assertIs(True, self.backend.grant(self.ref, A, [])[1])
+        self.assertIs(False, self.backend.grant(self.ref, B, [A])[1])
+
+    def test_who_is_attached_was_in_whatever_the_cluster_has(self):
+        self.have(ANY, ANY)
+        self.assertIs(True, self.backend.grant(self.ref, A, [A])[1])
 
     def test_a_host_that_came_meanwhile_is_not_lost(self):
         self.somebody_else(['nqn-b'], B.addresses)

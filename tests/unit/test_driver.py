@@ -211,8 +211,9 @@ class LogTest(driver_case.ReadyDriverTestCase):
         return logs.output[0]
 
     def test_an_operator_can_follow_what_was_done(self):
-        for name in ('create_volume', 'clone_volume', 'grant'):
+        for name in ('create_volume', 'clone_volume'):
             getattr(self.backend, name).return_value = self.made()
+        self.backend.grant.return_value = self.made(), False
         self.backend.create_snapshot.return_value = self.made(
             models.Snapshot)
         volume = cinder_objects.volume()

@@ -301,7 +301,7 @@ class StatsTest(driver_case.ReadyDriverTestCase):
 
     def test_a_new_node_is_known_to_the_next_host_that_connects(self):
         """Defect 41: without a restart."""
-        self.backend.grant.return_value = self.made()
+        self.backend.grant.return_value = self.made(), False
         self.backend.cluster_info.return_value = (
             models.ClusterInfo.from_json({
                 'subsystemNQN': 'nqn',

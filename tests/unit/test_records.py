@@ -11,12 +11,17 @@
 # under the License.
 
 
+import datetime
+import math
+import unittest
 from unittest import mock
 
 from cinder import context
+from cinder.db import api as db
 from cinder import exception
 from cinder import objects
 import ddt
+from oslo_utils import fixture as timeutils_fixture
 
 from lightos_cinder import records
 from tests.unit import cinder_objects
@@ -58,6 +63,76 @@ class SharedTest(driver_case.ReadyDriverTestCase):
         """There is no index by which Cinder would find them."""
         self.patch(records, '_others_at', self.fail)
         self.driver.delete_volume(self.volume)
+
+
+@ddt.ddt
+class MarkTest(unittest.TestCase):
+    """Hosts that may have access without any attachment."""
+
+    def setUp(self):
+        super().setUp()
+        self.time = timeutils_fixture.TimeFixture(
+            datetime.datetime(2026, 1, 1))
+        self.time.setUp()
+        self.addCleanup(self.time.cleanUp)
+        self.volume = cinder_objects.volume(multiattach=True)
+        patcher = mock.patch.object(
+            db, 'volume_admin_metadata_update',
+            lambda context, volume_id, metadata, delete:
+            self.volume.admin_metadata.update(metadata))
+        patcher.start()
+        self.addCleanup(patcher.stop)
+
+    def mark(self, again=False, nqn='nqn-a'):
+        return records.mark_unconfirmed(self.volume, [nqn], again)[nqn]
+
+    def test_each_is_another(self):
+        marks = []
+        for again in (False, False, True, False):
+            marks.append(self.mark(again))
+            self.assertEqual({'nqn-a': marks[-1]},
+                             records.unconfirmed(self.volume))
+            self.time.advance_time_seconds(1)
+        self.assertEqual(4, len(set(marks)))
+        self.assertEqual(['2026-01-01T00:00:0%d' % second
+                          for second in range(4)],
+                         [records.since(mark) for mark in marks])
+
+    def test_who_comes_for_the_first_time(self):
+        self.mark()
+        self.assertEqual(math.inf, records.came_again(self.volume, 'nqn-a'))
+        self.assertEqual(math.inf, records.came_again(self.volume, 'nqn-b'))
+
+    def test_who_comes_again(self):
+        self.mark(again=True)
+        self.time.advance_time_seconds(3)
+        self.assertEqual(3, records.came_again(self.volume, 'nqn-a'))
+        self.assertEqual(math.inf, records.came_again(self.volume, 'nqn-b'))
+
+    def test_another_mark_does_not_change_when_it_came_again(self):
+        """Others that come mark it, too."""
+        self.mark(again=True)
+        for _ in range(2):
+            self.time.advance_time_seconds(3)
+            self.mark()
+        self.assertEqual(6, records.came_again(self.volume, 'nqn-a'))
+
+    def test_by_a_clock_that_is_ahead(self):
+        self.mark(again=True)
+        self.time.advance_time_seconds(-3)
+        self.assertEqual(0, records.came_again(self.volume, 'nqn-a'))
+
+    def test_several_at_once(self):
+        again = self.mark(again=True)
+        marks = records.mark_unconfirmed(self.volume, ['nqn-a', 'nqn-b'])
+        self.assertEqual(marks, records.unconfirmed(self.volume))
+        self.assertEqual({'nqn-a': again,
+                          'nqn-b': records.since(again)}, marks)
+
+    @ddt.data('', 'soon', 'again and again', 'mark again')
+    def test_what_nobody_here_wrote(self, mark):
+        self.volume.admin_metadata['lightos_unconfirmed:nqn-a'] = mark
+        self.assertEqual(math.inf, records.came_again(self.volume, 'nqn-a'))
 
 
 class ProjectsTest(driver_case.ReadyDriverTestCase):
