@@ -18,6 +18,7 @@ from typing import Iterable
 from typing import Iterator
 from typing import Mapping
 from typing import Optional
+from typing import Set
 
 from cinder import coordination
 from cinder import exception
@@ -31,6 +32,7 @@ from lightos_cinder.client import models
 from lightos_cinder.client import polling
 from lightos_cinder import connection
 from lightos_cinder import errors
+from lightos_cinder import naming
 from lightos_cinder import options
 from lightos_cinder import records
 
@@ -41,11 +43,9 @@ LOG = logging.getLogger(__name__)
 #: the driver make, and removed one that it had the driver end.
 _SETTLED = 30
 
-#: Seconds within which Cinder records a host that was just let in, and
-#: between two looks whether it has. Others that come or go wait for that,
-#: too, and Cinder gives them up after its RPC time-out.
-_RECORDED = 5
-_LOOK = 0.25
+#: Seconds after which an attachment without host on record is not of a host
+#: that was let in then: it is kept for another, or forgotten.
+_IDLE = 600
 
 
 class Attachments:
@@ -109,7 +109,8 @@ class Attachments:
                        'lightos_ipacl_networks to the networks that hosts '
                        'reach the cluster from.')
                 % {'volume': volume.id, 'error': error})
-        if awaited and was_inside and volume.multiattach:
+        if was_inside and volume.multiattach and (
+                awaited or records.attachments_of(volume, host.nqn)):
             # Cinder records its second attachment from now on.
             self._watch(volume, host.nqn, again=True)
         LOG.info('Volume %s is open to host %s at %s.', volume.id, host.nqn,
@@ -118,7 +119,6 @@ class Attachments:
                 'data': connection.properties(opened, self._cluster)}
 
     @volume_utils.trace
-    @coordination.synchronized('lightos-access-{volume.id}')
     def terminate_connection(self, volume: Any,
                              connector: Optional[Mapping[str, Any]],
                              **kwargs: Any) -> bool:
@@ -129,54 +129,55 @@ class Attachments:
 
         :returns: whether the host stays connected for another attachment
         """
-        ref = records.volume_ref(volume)
-        if connector is not None and not connection.names_host(connector):
+        if connector is None:
+            return self._show_all_out(volume)
+        if not connection.names_host(connector):
             raise exception.InvalidConnectorException(
                 missing=_('nqn (the host to show out of volume %s)')
                 % volume.id)
-        try:
-            with errors.translated(ref):
-                attached = self._attached(volume, connector)
-                if connector is None:
-                    self._backend.revoke_all(ref)
-                elif connection.shares_host(connector, attached):
-                    LOG.info('Volume %s stays open to host %s, which has '
-                             'another attachment of it.', volume.id,
-                             connector['nqn'])
-                    self._watch(_as_it_is(volume), connector['nqn'])
-                    return True
-                else:
-                    self._backend.revoke(
-                        ref, connection.as_told(connector),
-                        [connection.as_told(other) for other in attached])
-                    self._confirm(volume.id, connector['nqn'])
-        except exception.VolumeNotFound:
-            LOG.warning('Volume %s is not on the cluster any more; there is '
-                        'no access to end.', volume.id)
-            return False
-        LOG.info('Volume %s is closed to %s.', volume.id,
-                 connector['nqn'] if connector else 'all hosts')
+        # Nova asks again where it had no answer: once this has its turn its
+        # attachment may be gone.
+        had = (records.attachments_of(_as_it_is(volume), connector['nqn'])
+               if volume.multiattach else frozenset())
+        return self._show_out(volume, connector, had)
+
+    @coordination.synchronized('lightos-access-{volume.id}')
+    def _show_all_out(self, volume: Any) -> bool:
+        ref = records.volume_ref(volume)
+        with _closing(ref):
+            self._backend.revoke_all(ref)
+            LOG.info('Volume %s is closed to all hosts.', volume.id)
         return False
 
-    def _attached(self, volume: Any,
-                  leaving: Optional[Mapping[str, Any]]
-                  ) -> list[Mapping[str, Any]]:
-        """Connectors of all attachments, the latest among them.
+    @coordination.synchronized('lightos-access-{volume.id}')
+    def _show_out(self, volume: Any, connector: Mapping[str, Any],
+                  had: Set[str]) -> bool:
+        """Show a host out, if no other attachment is or may be of it.
 
-        A host that has come for a second attachment may be the one that an
-        attachment without connector on record yet is of.
+        :param had: the attachments of it, as it was asked for
         """
+        nqn = connector['nqn']
+        # Also who came while this one waited for its turn.
         volume = _as_it_is(volume)
-        if leaving and volume.multiattach:
-            until = self._clock.now() + _RECORDED - records.came_again(
-                volume, leaving['nqn'])
-            while (self._clock.now() < until
-                   and not records.tells_all_connectors(volume)
-                   and not connection.shares_host(
-                       leaving, records.connectors(volume))):
-                self._clock.sleep(_LOOK)
-                volume = _as_it_is(volume)
-        return records.connectors(volume)
+        attached = records.connectors(volume)
+        if connection.shares_host(connector, attached):
+            LOG.info('Volume %s stays open to host %s, which has another '
+                     'attachment of it.', volume.id, nqn)
+        elif _may_have_another(volume, nqn, had):
+            LOG.info('Volume %s stays open to host %s until it is known '
+                     'whether it has another attachment of it.', volume.id,
+                     nqn)
+        else:
+            ref = records.volume_ref(volume)
+            with _closing(ref):
+                self._backend.revoke(
+                    ref, connection.as_told(connector),
+                    [connection.as_told(other) for other in attached])
+                self._confirm(volume.id, nqn)
+                LOG.info('Volume %s is closed to %s.', volume.id, nqn)
+            return False
+        self._watch(volume, nqn)
+        return True
 
     def _watch(self, volume: Any, *nqns: str, again: bool = False) -> None:
         """Have it looked at later whether hosts have an attachment.
@@ -216,7 +217,8 @@ class Attachments:
             if now - since < _SETTLED:
                 continue
             try:
-                self._show_out_unless_attached(*key, mark, timeout)
+                self._show_out_unless_attached(
+                    *key, mark, now - since >= _IDLE, timeout)
             except exception.VolumeNotFound:
                 # In Cinder's records, or on the cluster.
                 self._unconfirmed.pop(key, None)
@@ -230,10 +232,13 @@ class Attachments:
                     key, (since, mark))
 
     def _show_out_unless_attached(self, volume_id: str, nqn: str,
-                                  mark: str, timeout: float) -> None:
+                                  mark: str, idle: bool,
+                                  timeout: float) -> None:
         """Show a host out, if it can be told by now.
 
         :param mark: that was on record as it was watched last
+        :param idle: whether that is so long ago that no attachment without
+            connector is of that host
         :raises VolumeNotFound: if there is no such volume any more
         """
         lock = coordination.COORDINATOR.get_lock(
@@ -252,7 +257,7 @@ class Attachments:
                 return
             if marked and nqn not in [
                     other['nqn'] for other in attached]:
-                if not records.tells_all_hosts(volume):
+                if not records.tells_all_hosts(volume, idle):
                     return
                 ref = records.volume_ref(volume)
                 with errors.translated(ref):
@@ -283,6 +288,34 @@ def _as_it_is(volume: Any) -> Any:
         if volume.multiattach:
             return records.now(volume.id)
     return volume
+
+
+def _may_have_another(volume: Any, nqn: str, had: Set[str]) -> bool:
+    """Whether a host may have an attachment beside the one that ends.
+
+    :param volume: as it is on record
+    :param had: the attachments of the host, as it was asked to leave
+    """
+    if not volume.multiattach:
+        return False
+    if had - records.attachments_of(volume, nqn):
+        # It may be the one that ends, and this have been asked twice.
+        return True
+    # Who has just been let in for a second one is on record a little later.
+    with contextlib.suppress(exception.VolumeNotFound):
+        return records.came_again(volume, nqn) < _SETTLED
+    return False
+
+
+@contextlib.contextmanager
+def _closing(ref: naming.Ref) -> Iterator[None]:
+    """What is not on the cluster any more is closed."""
+    try:
+        with errors.translated(ref):
+            yield
+    except exception.VolumeNotFound:
+        LOG.warning('Volume %s is not on the cluster any more; there is no '
+                    'access to end.', ref.cinder_id)
 
 
 @contextlib.contextmanager

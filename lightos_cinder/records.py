@@ -43,6 +43,10 @@ _UNCONFIRMED = 'lightos_unconfirmed:'
 _AT_REST = ('available', 'in-use')
 _NOT_MIGRATING = (None, 'success', 'error', 'deleting')
 
+#: Status of a volume, and of an attachment, that a host is about to attach,
+#: or was, and nothing came of it.
+_RESERVED = ('reserved', 'attaching', 'error_attaching')
+
 
 def type_of(volume: Any) -> Any:
     """The volume's type, also if the user may not see it any more."""
@@ -137,18 +141,28 @@ def is_at_rest(volume: Any) -> bool:
     return volume.status in _AT_REST and not is_migrating(volume)
 
 
-def tells_all_hosts(volume: Any) -> bool:
+def attachments_of(volume: Any, nqn: str) -> frozenset[str]:
+    """The ids of the attachments of a volume that a host has."""
+    return frozenset(
+        attachment.id for attachment in volume.volume_attachment
+        if connection.names_host(attachment.connector)
+        and attachment.connector['nqn'] == nqn)
+
+
+def tells_all_hosts(volume: Any, idle: bool = False) -> bool:
     """Whether all hosts that a volume may be opened to are on record.
 
     They are not while Cinder has it attached for its own purposes, or has
     attachments that have no connector yet.
+
+    :param idle: whether it is known that nothing goes on with those that
+        hosts were to attach
     """
-    return is_at_rest(volume) and tells_all_connectors(volume)
-
-
-def tells_all_connectors(volume: Any) -> bool:
-    """Whether each attachment of a volume has its host on record."""
-    return len(connectors(volume)) == len(volume.volume_attachment)
+    ignored = _RESERVED if idle else ()
+    return (volume.status in _AT_REST + ignored and not is_migrating(volume)
+            and all(connection.names_host(attachment.connector)
+                    or attachment.attach_status in ignored
+                    for attachment in volume.volume_attachment))
 
 
 def awaits_host(volume_id: str) -> bool:
@@ -216,11 +230,11 @@ def came_again(volume: Any, nqn: str) -> float:
     """
     moment = unconfirmed(volume).get(nqn, '').partition(' ')[2]
     try:
-        came = datetime.datetime.fromisoformat(moment)
-    except ValueError:
+        return timeutils.delta_seconds(
+            datetime.datetime.fromisoformat(moment), timeutils.utcnow())
+    except (TypeError, ValueError):
+        # Nobody here wrote that.
         return math.inf
-    # The clocks of two hosts differ, but nobody comes later than now.
-    return max(0, timeutils.delta_seconds(came, timeutils.utcnow()))
 
 
 def now(volume_id: str) -> Any:

@@ -579,6 +579,9 @@ class ReviewTestCase(database.DatabaseTestCase):
         """Cinder records the connector once the driver has answered."""
         self.driver.initialize_connection(self.now(volume),
                                           base.connector(number))
+        self.record_host(row, number)
+
+    def record_host(self, row, number):
         row.connector = base.connector(number)
         row.save()
 
@@ -683,11 +686,31 @@ class MeanwhileTestCase(ReviewTestCase):
         # Cinder is busy, and others come meanwhile.
         others = [self.row(volume), self.row(volume)]
         self.let_in(volume, others[0], 2)
-        self.ends_as_it_is_recorded(volume, second)
+        self.assertTrue(self.end(self.driver, self.now(volume)))
         first.destroy()
-        self.assertCountEqual([_nqn(1), _nqn(2)], self.acls(volume)[0])
+        self.minutes_later()
+        self.assert_open_to(volume, 1, 2)
+        self.record_host(second, 1)
+        self.minutes_later()
+        self.assert_open_to(volume, 1, 2)
         for row in [second, *others]:
             row.destroy()
+
+    def test_a_host_that_never_is_recorded_is_shown_out_later(self):
+        volume = self.in_use(multiattach=True)
+        first, second = self.row(volume), self.row(volume)
+        self.let_in(volume, first, 1)
+        self.driver.initialize_connection(self.now(volume),
+                                          base.connector(1))
+        self.assertTrue(self.end(self.driver, self.now(volume)))
+        first.destroy()
+        self.minutes_later()
+        self.assert_open_to(volume, 1)
+        with mock.patch.object(attachments, '_IDLE', 0):
+            self.minutes_later()
+        self.assert_open_to(volume)
+        self.assertEqual({}, self.now(volume).admin_metadata)
+        second.destroy()
 
     def test_a_host_is_recorded_late_that_cinder_itself_leaves(self):
         """The one that cinder-volume runs on, for an image."""
@@ -697,18 +720,62 @@ class MeanwhileTestCase(ReviewTestCase):
         row = self.row(volume)
         self.driver.initialize_connection(self.now(volume),
                                           base.connector(1))
-        self.ends_as_it_is_recorded(volume, row, own)
-        self.assertEqual([_nqn(1)], self.acls(volume)[0])
+        self.assertTrue(self.driver.terminate_connection(self.now(volume),
+                                                         own))
+        self.record_host(row, 1)
+        self.minutes_later()
+        self.assert_open_to(volume, 1)
         row.destroy()
 
-    def ends_as_it_is_recorded(self, volume, row, leaving=None):
-        def sleep(seconds):
-            row.connector = base.connector(1)
-            row.save()
+    def test_an_attachment_of_another_becomes_a_second_one(self):
+        volume = self.in_use(multiattach=True)
+        first, second = self.row(volume), self.row(volume)
+        self.let_in(volume, first, 1)
+        self.let_in(volume, second, 2)
+        self.driver.initialize_connection(self.now(volume),
+                                          base.connector(1))
+        self.assertTrue(self.end(self.driver, self.now(volume)))
+        self.record_host(second, 1)
+        first.destroy()
+        self.minutes_later()
+        self.assert_open_to(volume, 1)
+        second.destroy()
 
-        with mock.patch.object(self.driver._clock, 'sleep', sleep):
-            self.assertTrue(self.driver.terminate_connection(
-                self.now(volume), leaving or base.connector(1)))
+    def test_nova_asks_again_to_end_an_attachment(self):
+        """As the first time is under way, or has just been done."""
+        volume = self.in_use(multiattach=True)
+        first, second = self.row(volume), self.row(volume)
+        for row in (first, second):
+            self.let_in(volume, row, 1)
+        self.minutes_later()
+        asked = threading.Event()
+        attachments_of = records.attachments_of
+
+        def had(*args):
+            try:
+                return attachments_of(*args)
+            finally:
+                asked.set()
+
+        lock = coordination.COORDINATOR.get_lock(
+            'lightos-access-' + volume.id)
+        lock.acquire()
+        with futures.ThreadPoolExecutor(1) as pool:
+            with mock.patch.object(records, 'attachments_of', had):
+                again = pool.submit(self.end, self.driver, self.now(volume))
+                asked.wait(10)
+                first.destroy()
+                lock.release()
+                self.assertTrue(again.result())
+        self.minutes_later()
+        self.assert_open_to(volume, 1)
+        self.assertFalse(self.end(self.driver, self.now(volume)))
+        self.assert_open_to(volume)
+        second.destroy()
+
+    def assert_open_to(self, volume, *numbers):
+        self.assertCountEqual([_nqn(number) for number in numbers]
+                              or ['ALLOW_NONE'], self.acls(volume)[0])
 
     def test_a_host_stays_once_more_for_another_service(self):
         volume = self.in_use(multiattach=True)

@@ -120,7 +120,7 @@ class MarkTest(unittest.TestCase):
     def test_by_a_clock_that_is_ahead(self):
         self.mark(again=True)
         self.time.advance_time_seconds(-3)
-        self.assertEqual(0, records.came_again(self.volume, 'nqn-a'))
+        self.assertEqual(-3, records.came_again(self.volume, 'nqn-a'))
 
     def test_several_at_once(self):
         again = self.mark(again=True)
@@ -129,7 +129,8 @@ class MarkTest(unittest.TestCase):
         self.assertEqual({'nqn-a': again,
                           'nqn-b': records.since(again)}, marks)
 
-    @ddt.data('', 'soon', 'again and again', 'mark again')
+    @ddt.data('', 'soon', 'again and again', 'mark again',
+              'mark 2026-01-01T00:00:00+00:00')
     def test_what_nobody_here_wrote(self, mark):
         self.volume.admin_metadata['lightos_unconfirmed:nqn-a'] = mark
         self.assertEqual(math.inf, records.came_again(self.volume, 'nqn-a'))
