@@ -109,8 +109,7 @@ class Attachments:
                        'lightos_ipacl_networks to the networks that hosts '
                        'reach the cluster from.')
                 % {'volume': volume.id, 'error': error})
-        if was_inside and volume.multiattach and (
-                awaited or records.attachments_of(volume, host.nqn)):
+        if awaited and was_inside and volume.multiattach:
             # Cinder records its second attachment from now on.
             self._watch(volume, host.nqn, again=True)
         LOG.info('Volume %s is open to host %s at %s.', volume.id, host.nqn,
@@ -301,9 +300,12 @@ def _may_have_another(volume: Any, nqn: str, had: Set[str]) -> bool:
     if had - records.attachments_of(volume, nqn):
         # It may be the one that ends, and this have been asked twice.
         return True
-    # Who has just been let in for a second one is on record a little later.
+    # Who has just been let in for a second one is on record a little later,
+    # if there still is a record.
     with contextlib.suppress(exception.VolumeNotFound):
-        return records.came_again(volume, nqn) < _SETTLED
+        return (len(records.connectors(volume))
+                < len(volume.volume_attachment)
+                and records.came_again(volume, nqn) < _SETTLED)
     return False
 
 

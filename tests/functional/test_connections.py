@@ -727,20 +727,6 @@ class MeanwhileTestCase(ReviewTestCase):
         self.assert_open_to(volume, 1)
         row.destroy()
 
-    def test_an_attachment_of_another_becomes_a_second_one(self):
-        volume = self.in_use(multiattach=True)
-        first, second = self.row(volume), self.row(volume)
-        self.let_in(volume, first, 1)
-        self.let_in(volume, second, 2)
-        self.driver.initialize_connection(self.now(volume),
-                                          base.connector(1))
-        self.assertTrue(self.end(self.driver, self.now(volume)))
-        self.record_host(second, 1)
-        first.destroy()
-        self.minutes_later()
-        self.assert_open_to(volume, 1)
-        second.destroy()
-
     def test_nova_asks_again_to_end_an_attachment(self):
         """As the first time is under way, or has just been done."""
         volume = self.in_use(multiattach=True)

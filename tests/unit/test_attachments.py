@@ -346,7 +346,9 @@ class ComingTest(driver_case.ReadyDriverTestCase):
 
     def setUp(self):
         super().setUp()
-        #: Attachments on record as it asks to leave, and when it may.
+        #: Attachments as Cinder read them for the driver, and those on
+        #: record as the host asks to leave, and when it may.
+        self.attached = [HERE]
         self.on_record = [[HERE, THERE]] * 2
         self.patch(records, 'now', self.now)
         #: Seconds since it came for another one.
@@ -362,7 +364,7 @@ class ComingTest(driver_case.ReadyDriverTestCase):
 
     def terminate(self, multiattach=True):
         return self.driver.terminate_connection(cinder_objects.volume(
-            attached=[HERE], multiattach=multiattach), HERE)
+            attached=self.attached, multiattach=multiattach), HERE)
 
     def assert_stays(self):
         with self.assertLogs('lightos_cinder', 'INFO') as logs:
@@ -386,10 +388,20 @@ class ComingTest(driver_case.ReadyDriverTestCase):
     def test_that_came_for_another_stays(self, seconds):
         """Cinder may not have recorded it. Clocks of services differ."""
         self.came_again = seconds
+        self.on_record[1] = [HERE, THERE, None]
         self.assert_stays()
+
+    def test_that_came_for_another_that_is_not_any_more_leaves(self):
+        self.came_again = 0
+        self.assert_leaves(A, B)
 
     def test_that_came_for_another_long_ago_leaves(self):
         self.came_again = 30
+        self.on_record[1] = [HERE, THERE, None]
+        self.assert_leaves(A, B)
+
+    def test_that_has_one_only_leaves_whoever_is_to_come(self):
+        self.on_record[1] = [HERE, THERE, None]
         self.assert_leaves(A, B)
 
     def test_that_has_another_by_now_stays(self):
@@ -408,6 +420,7 @@ class ComingTest(driver_case.ReadyDriverTestCase):
     @ddt.data([None, None], [[HERE, THERE], None])
     def test_of_a_volume_without_record_leaves(self, on_record):
         self.on_record = on_record
+        self.attached = [HERE, None]
         self.patch(records, 'came_again', mock.Mock(
             side_effect=exception.VolumeNotFound(volume_id=UUID)))
         self.assert_leaves(A)
@@ -568,16 +581,14 @@ class KilledTest(ReviewTestCase):
         self.review()
         self.backend.revoke.assert_called_once()
 
-    @ddt.data((True, True, True, False, ['mark', 'again']),
-              (True, True, True, True, ['mark', 'again']),
-              (True, False, True, True, ['again']),
+    @ddt.data((True, True, True, ['mark', 'again']),
               # Cinder itself, and clients of old.
-              (True, False, True, False, []),
-              (True, True, False, False, ['mark']),
-              (False, True, True, True, ['mark']))
+              (True, False, True, []),
+              (True, True, False, ['mark']),
+              (False, True, True, ['mark']))
     @ddt.unpack
     def test_a_second_coming_is_marked(self, multiattach, awaited, was_inside,
-                                       on_record, marks):
+                                       marks):
         """As that of the moment from which Cinder records it."""
         self.awaits_host = awaited
         told = []
@@ -591,9 +602,8 @@ class KilledTest(ReviewTestCase):
         self.backend.grant.side_effect = lambda *args: (
             self.assertEqual(['mark'] * awaited, told) or self.made(),
             was_inside)
-        self.volume = cinder_objects.volume(
-            attached=[None, self.host if on_record else None],
-            multiattach=multiattach)
+        self.volume = cinder_objects.volume(attached=[None],
+                                            multiattach=multiattach)
         self.patch(records, 'now', lambda volume_id: self.volume)
         self.let_in()
         self.assertEqual(marks, told)
