@@ -21,6 +21,7 @@ import tempfile
 import time
 from typing import Any
 from typing import Callable
+from typing import Iterable
 from typing import Mapping
 from typing import Optional
 from typing import Union
@@ -45,9 +46,9 @@ Settings = settings_module.Settings
 METHODS = (
     'add_fault', 'advance', 'clear_faults', 'clear_records', 'complaints',
     'connections', 'contents', 'create_project', 'edit_snapshot',
-    'edit_volume', 'endpoint', 'faults', 'fill', 'install_certificate',
-    'node', 'replace_node', 'requests', 'reset', 'set_settings',
-    'settings_in_force', 'snapshots', 'token', 'volumes')
+    'edit_volume', 'endpoint', 'faults', 'fill', 'hold',
+    'install_certificate', 'node', 'replace_node', 'requests', 'reset',
+    'set_settings', 'settings_in_force', 'snapshots', 'token', 'volumes')
 
 #: What it knows from the start.
 FACTS = ('addresses', 'port', 'endpoints', 'certificate', 'fingerprint',
@@ -252,15 +253,44 @@ class Emulator:
 
     def fill(self, project: str, count: int) -> None:
         """Have so many volumes more, of 1 GiB, as if for a long time."""
+        self.hold(project, [
+            {'name': 'fill-%06d' % number} for number in range(count)])
+
+    def hold(self, project: str, having: Iterable[Mapping[str, Any]],
+             snapped: Iterable[Mapping[str, Any]] = ()) -> None:
+        """Have these volumes and snapshots more, as if for a long time.
+
+        :param having: fields of volumes, by their names in volumes.Volume:
+            the name at least; it has 1 GiB and no host is let in
+        :param snapped: fields of snapshots, by their names in Snapshot: the
+            name and the source_uuid at least
+        """
         with self._cluster.lock:
             self._cluster.advance()
             policy = self._cluster.policies.no_limit.uuid
-            for number in range(count):
-                self._cluster.volumes.create(volumes.Volume(
-                    name='fill-%06d' % number, project=project,
-                    size=1024 ** 3, replicas=1, acl=['ALLOW_NONE'],
-                    ip_acl=None, nodes=self._cluster.nodes.place(1),
-                    created=self._cluster.wall(), qos_policy=policy))
+            for fields in having:
+                self._cluster.volumes.create(volumes.Volume(**{
+                    'size': 1024 ** 3, 'replicas': 1,
+                    'acl': ['ALLOW_NONE'], 'ip_acl': None,
+                    'created': self._cluster.wall(), 'qos_policy': policy,
+                    **fields, 'project': project,
+                    'nodes': self._cluster.nodes.place(
+                        fields.get('replicas', 1))}))
+            # No snapshot is taken of a volume that is being created.
+            self._cluster.advance()
+            for fields in snapped:
+                source = self._cluster.volumes.store.get(
+                    fields['source_uuid'])
+                if source is None:
+                    raise errors.not_found('volume')
+                self._cluster.snapshots.create(snapshots.Snapshot(**{
+                    'source_name': source.name, 'size': source.size,
+                    'replicas': source.replicas, 'nodes': source.nodes,
+                    'compression': source.compression,
+                    'sector_size': source.sector_size, 'labels': [],
+                    'source_acl': source.acl,
+                    'source_ip_acl': source.ip_acl,
+                    **fields, 'project': project}), source)
 
     def edit_volume(self, uuid: str, **fields: Any) -> None:
         """Set a volume's fields, by their names in volumes.Volume."""

@@ -12,11 +12,12 @@
 
 """lightos-cinder audit, on what the driver made and what went wrong."""
 
+import collections
+import itertools
+import json
 import os
-import pty
-import select
+import re
 import subprocess
-import sys
 import time
 from typing import Any
 from typing import Mapping
@@ -36,6 +37,23 @@ from tests.functional import database
 from tests.functional import stack_case
 
 AGO = '2026-01-01T00:00:00'
+
+#: Has a shell complete the last word, and tell what it could be.
+_COMPLETE = '''
+typed=("$@")
+_get_comp_words_by_ref() {
+    # Into the variables that are named: -n characters cur prev words.
+    cur=${typed[-1]}
+    prev=${typed[-2]}
+    words=("${typed[@]}")
+    cword=$((${#typed[@]} - 1))
+}
+. "$0"
+# What "complete" was told is called as the shell calls it at a tab.
+read -r _ _ function _ <<< "$(complete -p lightos-cinder)"
+"$function" lightos-cinder "${typed[-1]}" "${typed[-2]}"
+printf '%s\n' "${COMPREPLY[@]}"
+'''
 
 
 class AuditTestCase(command_case.CommandTestCase):
@@ -74,7 +92,7 @@ class AuditTestCase(command_case.CommandTestCase):
 
     def audit(self, *words: str, status: int = 1) -> list[tuple[str, ...]]:
         """Kind and object of each finding, as the command tells them."""
-        result = self.command('audit', '-f', 'json', *words)
+        result = self.command_here('audit', '-f', 'json', *words)
         self.assertEqual(status, result.status, result)
         self.result = result
         return [(row['Kind'], row['Object']) for row in result.json]
@@ -191,43 +209,162 @@ class TestFindings(AuditTestCase):
 class TestThousands(AuditTestCase):
     """One query and one call for a thousand, not for each."""
 
-    def test_calls(self) -> None:
-        number = 2100
-        template = self.record(self.gold, 1, status='available')
-        rows = []
-        for _number in range(number):
-            rows.append({
-                'id': str(uuid.uuid4()), 'size': 1, 'status': 'available',
-                'host': database.HOST, 'project_id': 'p', 'user_id': 'u',
-                'volume_type_id': self.gold.id, 'use_quota': True})
-        self.insert(rows)
-        template.destroy()
-        self.lightos.clear_records()
-        began = time.monotonic()
-        result = self.command('audit', '-f', 'value', '-c', 'Kind')
-        self.assertEqual(1, result.status, result.err)
-        self.assertEqual(number, len(result.out.split()))
-        self.assertLess(len(self.calls()), 20)
-        self.assertLess(time.monotonic() - began, 60)
+    VOLUMES = 10000
+    SNAPSHOTS = 3000
+    ATTACHED = 2000
 
-    def insert(self, rows: list[dict[str, Any]]) -> None:
-        """Put volumes on record, all at once."""
-        engine = sqlalchemy.create_engine(base.CONF.database.connection)
-        # Cinder's own class for it moved between the releases.
-        table = sqlalchemy.Table('volumes', sqlalchemy.MetaData(),
-                                 autoload_with=engine)
-        with engine.begin() as connection:
+    def setUp(self) -> None:
+        super().setUp()
+        self.engine = sqlalchemy.create_engine(
+            base.CONF.database.connection)
+        self.addCleanup(self.engine.dispose)
+        self.ids = [str(uuid.uuid4()) for _number in range(self.VOLUMES)]
+        self.snapshot_ids = [str(uuid.uuid4())
+                             for _number in range(self.SNAPSHOTS)]
+
+    def test_ten_thousand(self) -> None:
+        expected = self.differ()
+        self.lightos.clear_records()
+        log = os.path.join(self.folder, 'queries')
+        result = command_case.at_terminal([
+            *command_case.program('tests.functional.queries'), log,
+            '--config-file', self.conf, 'audit', '-f', 'json'])
+        self.assertEqual(1, result.status, result.err)
+        self.assertEqual(expected, [(row['Kind'], row['Object'])
+                                    for row in result.json])
+        self.assert_calls()
+        self.assert_queries(log)
+        self.assert_bar(result.err)
+
+    def differ(self) -> list[tuple[str, str]]:
+        """Have all of it, with some findings; these as they are told."""
+        ids, host = self.ids, base.connector(1)
+        there = {one: {'name': 'volume-' + one, 'uuid': str(uuid.uuid4())}
+                 for one in ids}
+        self.insert('volumes', [{
+            'id': one, 'size': 1, 'host': database.HOST, 'project_id': 'p',
+            'user_id': 'u', 'volume_type_id': self.gold.id,
+            'use_quota': True, 'provider_id': '%s %s' % (
+                base.PROJECT, there[one]['uuid']),
+            'status': 'in-use' if number < self.ATTACHED else 'available'}
+            for number, one in enumerate(ids)])
+        self.insert('volume_attachment', [{
+            'id': str(uuid.uuid4()), 'volume_id': one,
+            'attach_status': 'attached', 'connector': json.dumps(host)}
+            for one in ids[:self.ATTACHED]])
+        for one in ids[:self.ATTACHED]:
+            there[one].update(acl=[host['nqn']], ip_acl=host['host_ips'])
+        snapshots = {
+            one: {'name': 'snapshot-' + one, 'uuid': str(uuid.uuid4()),
+                  'source_uuid': there[volume]['uuid']}
+            # Some of volumes with an attachment, and some of others.
+            for one, volume in zip(self.snapshot_ids, ids[1000:])}
+        self.insert('snapshots', [{
+            'id': one, 'volume_id': volume, 'volume_size': 1,
+            'status': 'available', 'project_id': 'p', 'user_id': 'u',
+            'volume_type_id': self.gold.id, 'use_quota': True,
+            'provider_id': '%s %s' % (base.PROJECT, snapshots[one]['uuid'])}
+            for one, volume in zip(self.snapshot_ids, ids[1000:])])
+
+        there[ids[0]].update(acl=['ALLOW_NONE'], ip_acl=['ALLOW_NONE'])
+        there[ids[1]].update(ip_acl=host['host_ips'][:1])
+        lost, large, open_ = ids[-3:], ids[-5:-3], ids[-7:-5]
+        for one in lost:
+            del there[one]
+        for one in large:
+            there[one]['size'] = 2 * base.GIB
+        for one in open_:
+            there[one]['acl'] = [host['nqn']]
+        marked = ids[-8]
+        db.volume_admin_metadata_update(
+            self.context, marked, {'lightos_unconfirmed:nqn.x': AGO}, False)
+        self.addCleanup(db.volume_admin_metadata_delete, self.context,
+                        marked, 'lightos_unconfirmed:nqn.x')
+        lost_snapshots = self.snapshot_ids[-2:]
+        for one in lost_snapshots:
+            del snapshots[one]
+        orphans = [{'name': 'volume-%s' % uuid.uuid4(),
+                    'uuid': str(uuid.uuid4())} for _number in range(2)]
+        leftover = {'name': 'clone-volume-%s-0123456789ab' % ids[5],
+                    'uuid': str(uuid.uuid4()),
+                    'source_uuid': there[ids[6]]['uuid']}
+        self.lightos.hold(base.PROJECT, [*there.values(), *orphans],
+                          [*snapshots.values(), leftover])
+        return [
+            *sorted([('lost', 'volume ' + one) for one in lost]
+                    + [('lost', 'snapshot ' + one)
+                       for one in lost_snapshots]),
+            *sorted(('size', 'volume ' + one) for one in large),
+            *sorted(('no access', 'volume ' + one) for one in ids[:2]),
+            *sorted(('access', 'volume ' + one) for one in open_),
+            ('unconfirmed', 'volume ' + marked),
+            *sorted(('orphan', 'volume %(name)s (%(uuid)s)' % one)
+                    for one in orphans),
+            ('leftover', 'snapshot %(name)s (%(uuid)s)' % leftover)]
+
+    def assert_calls(self) -> None:
+        """It looked twice, at a thousand each time that it asked."""
+        path = 'GET /api/v2/projects/%s/'
+        self.assertEqual({
+            'GET /api/v2/clusterinfo': 1,
+            path % base.PROJECT + 'volumes': 2 * 10,
+            path % base.PROJECT + 'snapshots': 2 * 3,
+            path % 'default' + 'volumes': 2,
+            path % 'default' + 'snapshots': 2,
+        }, collections.Counter(self.calls()))
+
+    def assert_queries(self, log: str) -> None:
+        """A few for each thousand volumes, or snapshots."""
+        with open(log) as file:
+            statements = file.read().splitlines()
+        self.assertEqual({'BEGIN', 'SELECT'}, {
+            one.split()[0] for one in statements})
+        # Less than eight for each of the 2 * 13 pages; one for each volume,
+        # snapshot or attachment would be thousands.
+        self.assertGreater(len(statements), 26)
+        self.assertLess(len(statements), 200)
+
+    def assert_bar(self, shown: str) -> None:
+        """It moved on, twice, and was gone in the end."""
+        first, *pictures, last = shown.split('\r\x1b[K')
+        self.assertNotIn('% reading', first)
+        self.assertEqual('', last)
+        looks: list[list[int]] = []
+        told: set[str] = set()
+        # The first look leaves an empty line behind.
+        for there, group in itertools.groupby(pictures, bool):
+            if not there:
+                continue
+            found = [re.fullmatch(
+                r'\[(#*)(\.*)\] +(\d+)% reading (.*)', one) for one in group]
+            self.assertEqual({40}, {len(one[1] + one[2]) for one in found})
+            looks.append([int(one[3]) for one in found])
+            told.update(one[4] for one in found)
+        self.assertEqual(2, len(looks), shown)
+        for shares in looks:
+            self.assertEqual(sorted(shares), shares)
+            self.assertGreater(len(set(shares)), 8, shares)
+            self.assertLess(shares[0], 25)
+            self.assertGreater(shares[-1], 75)
+        self.assertLessEqual({"Cinder's volumes",
+                              'LightOS project ' + base.PROJECT}, told)
+
+    def insert(self, name: str, rows: list[dict[str, Any]]) -> None:
+        """Put rows into a table, all at once, until the test ends."""
+        # Cinder's own classes for them moved between the releases.
+        table = sqlalchemy.Table(name, sqlalchemy.MetaData(),
+                                 autoload_with=self.engine)
+        with self.engine.begin() as connection:
             connection.execute(table.insert(), [
                 dict(row, deleted=False) for row in rows])
-        self.addCleanup(self._delete, engine, table,
-                        [row['id'] for row in rows])
+        self.addCleanup(self._delete, table, rows)
 
-    @staticmethod
-    def _delete(engine: Any, table: sqlalchemy.Table, ids: list[str]) -> None:
-        with engine.begin() as connection:
-            for one in ids:
-                connection.execute(table.delete().where(table.c.id == one))
-        engine.dispose()
+    def _delete(self, table: sqlalchemy.Table, rows: list[dict[str, Any]]
+                ) -> None:
+        with self.engine.begin() as connection:
+            connection.execute(
+                table.delete().where(table.c.id == sqlalchemy.bindparam(
+                    'one')), [{'one': row['id']} for row in rows])
 
 
 class TestFix(AuditTestCase):
@@ -311,6 +448,32 @@ class TestFix(AuditTestCase):
         self.assertIn('--yes', result.err)
         self.assertEqual([base.connector(3)['nqn']], self.acls(open_)[0])
 
+    def test_at_a_terminal(self) -> None:
+        """Nothing is changed but by who says yes."""
+        open_, host = self.made(), base.connector(3)
+        self.driver.initialize_connection(open_, host)
+        self.lightos.clear_records()
+        result = self.ask_for('n')
+        self.assertEqual(['access'], [row['Kind'] for row in result.json])
+        self.assertEqual(1, result.status, result)
+        self.assertEqual({'GET'}, {call.split()[0] for call in self.calls()})
+        self.assertEqual([host['nqn']], self.acls(open_)[0])
+
+        result = self.ask_for('y')
+        self.assertEqual((0, []), (result.status, result.json), result)
+        self.assertEqual(['ALLOW_NONE'], self.acls(open_)[0])
+
+    def ask_for(self, answer: str) -> command_case.Result:
+        """Mend at a terminal, where that is typed when it is asked for."""
+        question = 'Go on? [y/N] '
+        result = self.at_terminal('audit', '--fix', '-f', 'json',
+                                  answers={question: answer + '\n'})
+        told, asked, after = result.err.partition(question)
+        self.assertEqual(question, asked, result)
+        self.assertIn('This can be put right:\r\n  close volume ', told)
+        self.assertTrue(after.startswith(answer + '\r\n'), result)
+        return result
+
     def test_cannot(self) -> None:
         """What could not be done is told, and the rest is done."""
         shut, open_ = self.made(), self.made()
@@ -382,25 +545,36 @@ class TestTrouble(AuditTestCase):
     def test_terminal(self) -> None:
         """A bar for those who wait, and none in what is read by others."""
         self.made()
-        mine, its = pty.openpty()
-        with subprocess.Popen(
-                [sys.executable, '-W', 'ignore', '-m',
-                 'lightos_cinder.cli', '--config-file', self.conf,
-                 'audit', '-f', 'json'], stdout=subprocess.PIPE,
-                stderr=its) as process:
-            out, _err = process.communicate(timeout=120)
-        os.close(its)
-        shown = b''
-        while select.select([mine], [], [], 0)[0]:
-            try:
-                shown += os.read(mine, 4096)
-            except OSError:
-                break
-        os.close(mine)
-        self.assertIn(b'% reading ', shown)
-        self.assertTrue(shown.endswith(b'\r\x1b[KNothing was found.\r\n'),
-                        shown)
-        self.assertEqual(b'[]\n', out)
+        result = self.at_terminal('audit', '-f', 'json')
+        self.assertEqual((0, '[]\n'), (result.status, result.out))
+        self.assertIn('% reading ', result.err)
+        self.assertTrue(
+            result.err.endswith('\r\x1b[KNothing was found.\r\n'), result)
+
+    def test_narrow_terminal(self) -> None:
+        """The table is as wide as the terminal, whatever is in it."""
+        for columns in (60, 100):
+            result = self.at_terminal('check', columns=columns,
+                                      all_of_it=True)
+            table = result.err.split('\r\n')
+            self.assertEqual('', table.pop())
+            self.assertEqual({columns}, set(map(len, table)), result)
+
+    def test_completion(self) -> None:
+        """In a shell, with what its package for completion provides."""
+        script = self.write_file(
+            'completion', self.command_here('complete').out)
+        for typed, expected in (('ten', ['tenant']),
+                                ('tenant ro', ['rotate']),
+                                ('audit --fo', ['--format', '--foreign']),
+                                ('audit --fix --y', ['--yes'])):
+            with self.subTest(typed=typed):
+                words = ['lightos-cinder', *typed.split()]
+                done = subprocess.run(
+                    ['bash', '--norc', '-c', _COMPLETE, script,
+                     *words], capture_output=True, text=True, timeout=30)
+                self.assertEqual((0, '', expected), (
+                    done.returncode, done.stderr, done.stdout.split()))
 
 
 class TestStack(stack_case.StackTestCase):
