@@ -23,6 +23,9 @@ from typing import Sequence
 
 from cliff import app
 from cliff import commandmanager
+import stevedore
+
+from lightos_cinder.cli import base
 
 #: The group of entry points that commands are found by.
 NAMESPACE = 'lightos_cinder.cli'
@@ -103,6 +106,37 @@ class App(app.App):
         for handler in list(root.handlers):
             root.removeHandler(handler)
         super().configure_logging()
+
+    def initialize_app(self, argv: list[str]) -> None:
+        """Refuse what comes before the command and is none of its options.
+
+        :param argv: what no option of all commands has taken
+        """
+        if argv and argv[0].startswith('-'):
+            self.parser.error('unrecognized arguments: %s' % argv[0])
+
+    def run_subcommand(self, argv: list[str]) -> int:
+        """Carry out a command; the exit status."""
+        def told(_manager: Any, entry: Any, error: BaseException) -> None:
+            words = entry.name.split('_')
+            if argv[argv[0] == 'help':][:len(words)] == words:
+                with base.of_cinder():
+                    raise error
+
+        try:
+            self.command_manager.find_command(argv[argv[0] == 'help':]
+                                              or argv)
+        except ValueError:
+            # Cliff leaves out what does not load.
+            try:
+                stevedore.ExtensionManager(NAMESPACE,
+                                           on_load_failure_callback=told)
+            except Exception as error:
+                if self.options.debug:
+                    raise
+                self.LOG.error(error)
+                return 1
+        return super().run_subcommand(argv)
 
     def interact(self) -> None:
         """Refuse a command line without a command."""

@@ -35,14 +35,14 @@ import argparse
 import contextlib
 import functools
 import os
+import sys
 from typing import Any
 from typing import Iterator
 from typing import Optional
+from typing import TYPE_CHECKING
 
-from cinder import exception
 import oslo_i18n
 
-from lightos_cinder.cli import cinder_conf
 from lightos_cinder.cli import cloud
 from lightos_cinder.cli import errors
 from lightos_cinder.client import api
@@ -51,7 +51,11 @@ from lightos_cinder.client import endpoints
 from lightos_cinder.client import polling
 from lightos_cinder.client import settling
 from lightos_cinder.client import transport
-from lightos_cinder import options
+
+if TYPE_CHECKING:
+    # These need Cinder, which compute hosts do not have.
+    from lightos_cinder.cli import cinder_conf
+    from lightos_cinder import options
 
 #: Who is asking, in the cluster's logs.
 USER_AGENT = 'lightos-cinder-cli'
@@ -82,24 +86,26 @@ class Base:
         oslo_i18n.enable_lazy(False)
         try:
             status: int = super().run(parsed_args)  # type: ignore[misc]
-        except exception.CinderException as error:
+        except _raised_by_cinder() as error:
             # Of an option or an extra spec: its words name both.
             raise errors.CommandError(str(error)) from None
         return status or int(self.failed)
 
-    def sections(self) -> list[cinder_conf.Section]:
+    def sections(self) -> 'list[cinder_conf.Section]':
         """The LightOS backends that the command is for, at least one.
 
         Those of ``--backend``, or else all that are enabled.
 
-        :raises CommandError: if there is none, or no such
+        :raises CommandError: if there is none, or no such, or no Cinder
         """
+        with of_cinder():
+            from lightos_cinder.cli import cinder_conf
         chosen = self.app.options
         return cinder_conf.read(chosen.config_file or (),
                                 chosen.config_dir or (),
                                 chosen.backend or ())
 
-    def section(self) -> cinder_conf.Section:
+    def section(self) -> 'cinder_conf.Section':
         """The one LightOS backend that the command is for.
 
         :raises CommandError: if it is not clear which
@@ -143,8 +149,29 @@ class Base:
         return self.app.stdin.readline().strip().lower() in ('y', 'yes')
 
 
+def _raised_by_cinder() -> tuple[type[Exception], ...]:
+    # What has not been imported has raised nothing.
+    module = sys.modules.get('cinder.exception')
+    return (module.CinderException,) if module else ()
+
+
 @contextlib.contextmanager
-def reached(settings: options.Settings,
+def of_cinder() -> Iterator[None]:
+    """Import what needs Cinder's Python packages.
+
+    :raises CommandError: if they are not there
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise errors.CommandError(
+            'The Python package %s is missing. Run lightos-cinder with the '
+            'Python of cinder-volume; "check --compute" with that of '
+            'nova-compute will do' % error.name) from None
+
+
+@contextlib.contextmanager
+def reached(settings: 'options.Settings',
             credentials: Optional[jwt_credentials.Credentials] = None
             ) -> Iterator[transport.Transport]:
     """The way to the cluster of a backend; closed afterwards.
@@ -163,7 +190,7 @@ def reached(settings: options.Settings,
 
 
 @contextlib.contextmanager
-def connected(settings: options.Settings,
+def connected(settings: 'options.Settings',
               credentials: Optional[jwt_credentials.Credentials] = None
               ) -> Iterator[api.LightOSClient]:
     """The cluster of a backend, for one operation.

@@ -14,7 +14,7 @@ import unittest
 
 import ddt
 
-from lightos_cinder.cli import check
+from lightos_cinder.cli import backend_check
 from lightos_cinder.cli import findings
 
 
@@ -35,7 +35,7 @@ QOS = {
 class AskersTest(unittest.TestCase):
 
     def askers(self, *found):
-        return check.askers_of(found, QOS, 'lightstack', 3, False)
+        return backend_check.askers_of(found, QOS, 'lightstack', 3, False)
 
     def test_a_type_that_says_everything(self):
         self.assertEqual(
