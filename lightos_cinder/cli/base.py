@@ -45,6 +45,7 @@ import oslo_i18n
 
 from lightos_cinder.cli import cloud
 from lightos_cinder.cli import errors
+from lightos_cinder.cli import words
 from lightos_cinder.client import api
 from lightos_cinder.client import credentials as jwt_credentials
 from lightos_cinder.client import endpoints
@@ -56,6 +57,10 @@ if TYPE_CHECKING:
     # These need Cinder, which compute hosts do not have.
     from lightos_cinder.cli import cinder_conf
     from lightos_cinder import options
+
+#: Seconds within which a cluster must answer for the first time; who waits
+#: at a terminal wants to know soon that it is away.
+PATIENCE = 15.0
 
 #: Who is asking, in the cluster's logs.
 USER_AGENT = 'lightos-cinder-cli'
@@ -122,10 +127,31 @@ class Base:
         """OpenStack's API; nothing is sent before the first call."""
         return cloud.Cloud(self.app.options.os_cloud)
 
+    def produce_output(self, parsed_args: Any, column_names: Any, data: Any
+                       ) -> Any:
+        """Show a table, or what else was asked for.
+
+        Programs get names as they are; people may be at a terminal.
+        """
+        if parsed_args.formatter == 'table' or (
+                parsed_args.formatter in ('csv', 'value')
+                and sys.stdout.isatty()):
+            # Rows, or the one there is.
+            data = [words.cell(row) if isinstance(row, str)
+                    or not isinstance(row, (list, tuple))
+                    else tuple(map(words.cell, row)) for row in data]
+        return super().produce_output(  # type: ignore[misc]
+            parsed_args, column_names, data)
+
+    def tell(self, text: str) -> None:
+        """Tell on standard error what is no result."""
+        self.app.stderr.write(words.printable(text))
+        self.app.stderr.flush()
+
     def say(self, text: str) -> None:
         """Tell what is to be done, or was, by a command that changes."""
         try:
-            self.app.stdout.write(text + '\n')
+            self.app.stdout.write(words.printable(text) + '\n')
             self.app.stdout.flush()
         except BrokenPipeError:
             # Nobody listens any more: what was begun is done all the same,
@@ -144,8 +170,7 @@ class Base:
             raise errors.CommandError(
                 'Nothing was changed: there is no terminal to ask at. Give '
                 '--yes to go on without being asked')
-        self.app.stderr.write('%s [y/N] ' % question)
-        self.app.stderr.flush()
+        self.tell('%s [y/N] ' % question)
         return self.app.stdin.readline().strip().lower() in ('y', 'yes')
 
 

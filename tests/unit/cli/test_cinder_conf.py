@@ -126,6 +126,7 @@ class ReadTest(unittest.TestCase):
 
     def test_what_refers_to_nothing(self):
         path = self.write('[DEFAULT]\nenabled_backends = a\n[a]\n'
+                          'lightos_api_address = 10.0.0.1\n'
                           'lightos_jwt_dir = $nowhere/tok\n' + OURS)
         section, = cinder_conf.read([path])
         with self.assertRaisesRegex(
