@@ -14,7 +14,6 @@
 
 import collections.abc
 import os
-import re
 import shutil
 import socket
 from typing import Any
@@ -25,23 +24,11 @@ from typing import Sequence
 
 from cinder import exception
 from cinder.i18n import _
-from os_brick.initiator.connectors import lightos
 
 from lightos_cinder import acl
 from lightos_cinder.client import endpoints
 from lightos_cinder.client import models
-
-#: TCP port of the discovery service, where the cluster does not name it
-#: (REST API facts, 1.1).
-_DISCOVERY_PORT = 8009
-
-#: Bytes of an NVMe Qualified Name, by the NVMe Base Specification.
-_NQN_LENGTH = 223
-
-#: What an ACL can hold instead of host NQNs (REST API facts, 2.10).
-_NOT_A_HOST = (models.ALLOW_ANY, models.ALLOW_NONE)
-
-HOST_NQN_FILE = '/etc/nvme/hostnqn'
+from lightos_cinder import this_host
 
 
 def validate(connector: Optional[Mapping[str, Any]], use_ip_acl: bool,
@@ -57,16 +44,16 @@ def validate(connector: Optional[Mapping[str, Any]], use_ip_acl: bool,
         connector = {}
     if not connector.get('nqn'):
         raise exception.InvalidConnectorException(
-            missing=_('nqn (the host NQN in %s)') % HOST_NQN_FILE)
-    if not _is_nqn(connector['nqn']):
+            missing=_('nqn (the host NQN in %s)') % this_host.NQN_FILE)
+    if not this_host.is_nqn(connector['nqn']):
         # Anybody may write a connector, and the cluster takes any text. One
         # that means everybody to it must not get into an ACL.
         raise exception.InvalidConnectorException(
             missing=_('nqn (it is %(nqn).300r; allowed: an NVMe Qualified '
                       'Name of at most %(most)d characters without blanks, '
                       'as in %(file)s)')
-            % {'nqn': connector['nqn'], 'most': _NQN_LENGTH,
-               'file': HOST_NQN_FILE})
+            % {'nqn': connector['nqn'], 'most': this_host.NQN_LENGTH,
+               'file': this_host.NQN_FILE})
     if not connector.get('found_dsc'):
         raise exception.InvalidConnectorException(
             missing=_('found_dsc (the LightOS discovery client must run on '
@@ -92,11 +79,6 @@ def names_host(connector: Optional[Mapping[str, Any]]) -> bool:
     return (isinstance(connector, collections.abc.Mapping)
             and isinstance(connector.get('nqn'), str)
             and bool(connector['nqn']))
-
-
-def _is_nqn(value: object) -> bool:
-    return (isinstance(value, str) and value not in _NOT_A_HOST
-            and re.fullmatch(r'[!-~]{1,%d}' % _NQN_LENGTH, value) is not None)
 
 
 def as_told(connector: Mapping[str, Any]) -> acl.Host:
@@ -155,7 +137,7 @@ def discovery_endpoints(cluster: models.ClusterInfo
     """Where the discovery services of a cluster listen."""
     if cluster.discovery_endpoints:
         return endpoints.parse_all(cluster.discovery_endpoints)
-    return [endpoints.Endpoint(data.host, _DISCOVERY_PORT)
+    return [endpoints.Endpoint(data.host, endpoints.DISCOVERY_PORT)
             for data in endpoints.parse_all(cluster.nvme_endpoints)]
 
 
@@ -168,25 +150,10 @@ def lacking_here() -> list[str]:
     :returns: for people; empty if nothing is lacking
     """
     lacking = []
-    if not os.path.exists(HOST_NQN_FILE) and not shutil.which('nvme'):
+    if not os.path.exists(this_host.NQN_FILE) and not shutil.which('nvme'):
         lacking.append(_('a host NQN in %s (install nvme-cli)')
-                       % HOST_NQN_FILE)
-    if not discovery_client_answers():
+                       % this_host.NQN_FILE)
+    if not this_host.discovery_client_answers():
         lacking.append(_("a running discovery client (install Lightbits' "
                          "discovery-client package)"))
     return lacking
-
-
-def discovery_client_answers() -> bool:
-    """Whether a discovery client runs on this host, as os-brick finds it."""
-    return bool(lightos.LightOSConnector(root_helper='').find_dsc())
-
-
-def host_nqn() -> Optional[str]:
-    """The NQN of this host; None if it has none that can be used."""
-    try:
-        with open(HOST_NQN_FILE) as file:
-            found = file.read().strip()
-    except (OSError, ValueError):
-        return None
-    return found if _is_nqn(found) else None

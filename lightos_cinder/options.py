@@ -15,6 +15,7 @@
 import dataclasses
 import ipaddress
 import os
+import re
 import ssl
 from typing import Any
 from typing import Callable
@@ -178,7 +179,10 @@ def _get(configuration: Any, option: str) -> Any:
     try:
         return getattr(configuration, option)
     except (cfg.Error, ValueError) as error:
-        raise exception.InvalidConfigurationValue(str(error))
+        # Of where it is from, the name of the file is enough.
+        raise exception.InvalidConfigurationValue(re.sub(
+            r"LocationInfo\(location=[^']*detail='([^']*)'\)", r'\1',
+            str(error)))
 
 
 def _seconds(configuration: Any, option: str) -> int:

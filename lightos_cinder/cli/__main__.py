@@ -13,6 +13,7 @@
 """Where the program begins: it needs more than the driver does."""
 
 import importlib.util
+import os
 import sys
 import warnings
 
@@ -20,8 +21,34 @@ import warnings
 _NEEDED = ('cliff', 'cryptography', 'openstack', 'yaml')
 
 
+#: The status of what somebody ended with Ctrl-C, as a shell has it.
+_SIGINT = 130
+
+
 def main() -> int:
     """Run a command; the exit status."""
+    try:
+        _have_streams()
+        return _run()
+    except KeyboardInterrupt:
+        return _SIGINT
+
+
+def _have_streams() -> None:
+    """See that everything can be written, whatever is at the other end."""
+    for name, mode in (('stdin', 'r'), ('stdout', 'w'), ('stderr', 'w')):
+        stream = getattr(sys, name)
+        if stream is None:
+            # It was closed: that is, nobody wants it.
+            setattr(sys, name, open(os.devnull, mode))
+        elif mode == 'w' and hasattr(stream, 'reconfigure'):
+            # A name may have what the terminal's encoding has not.
+            stream.reconfigure(errors='backslashreplace')
+
+
+def _run() -> int:
+    # Argparse, as of Python 3.14, shows usage in colours otherwise.
+    os.environ['NO_COLOR'] = '1'
     missing = [name for name in _NEEDED
                if importlib.util.find_spec(name) is None]
     if missing:

@@ -23,6 +23,11 @@ from typing import Sequence
 
 from cliff import app
 from cliff import commandmanager
+from cliff import help as cliff_help
+import stevedore
+
+from lightos_cinder.cli import base
+from lightos_cinder.cli import words
 
 #: The group of entry points that commands are found by.
 NAMESPACE = 'lightos_cinder.cli'
@@ -53,6 +58,35 @@ examples:
 """
 
 
+class _Plain:
+    """Standard output without a pager and its colours, also for help.
+
+    :param stream: what it is written to
+    """
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def isatty(self) -> bool:
+        """Answer: no."""
+        return False
+
+
+class Help(cliff_help.HelpCommand):
+    """Show how a command is used."""
+
+    def take_action(self, parsed_args: Any) -> int:
+        """Show it; refuse what is no command."""
+        try:
+            return super().take_action(parsed_args) or 0
+        except ValueError:
+            self.app.parser.error('there is no command %s; see %s --help' % (
+                ' '.join(parsed_args.cmd), self.app.NAME))
+
+
 class App(app.App):
     """Finds the command and runs it."""
 
@@ -62,9 +96,12 @@ class App(app.App):
     DEFAULT_VERBOSE_LEVEL = 0
 
     def __init__(self) -> None:
+        stdout: Any = _Plain(sys.stdout)
         super().__init__(
             _DESCRIPTION, metadata.version('lightos-cinder'),
-            commandmanager.CommandManager(NAMESPACE), deferred_help=True)
+            commandmanager.CommandManager(NAMESPACE),
+            stdout=stdout, deferred_help=True)
+        self.command_manager.add_command('help', Help)
 
     def build_option_parser(self, description: Optional[str],
                             version: Optional[str],
@@ -103,6 +140,41 @@ class App(app.App):
         for handler in list(root.handlers):
             root.removeHandler(handler)
         super().configure_logging()
+        for handler in root.handlers:
+            if not isinstance(handler, logging.FileHandler):
+                handler.setFormatter(words.Formatter(
+                    self.CONSOLE_MESSAGE_FORMAT))
+
+    def initialize_app(self, argv: list[str]) -> None:
+        """Refuse what comes before the command and is none of its options.
+
+        :param argv: what no option of all commands has taken
+        """
+        if argv and argv[0].startswith('-'):
+            self.parser.error('unrecognized arguments: %s' % argv[0])
+
+    def run_subcommand(self, argv: list[str]) -> int:
+        """Carry out a command; the exit status."""
+        def told(_manager: Any, entry: Any, error: BaseException) -> None:
+            words = entry.name.split('_')
+            if argv[argv[0] == 'help':][:len(words)] == words:
+                with base.of_cinder():
+                    raise error
+
+        try:
+            self.command_manager.find_command(argv[argv[0] == 'help':]
+                                              or argv)
+        except ValueError:
+            # Cliff leaves out what does not load.
+            try:
+                stevedore.ExtensionManager(NAMESPACE,
+                                           on_load_failure_callback=told)
+            except Exception as error:
+                if self.options.debug:
+                    raise
+                self.LOG.error(error)
+                return 1
+        return super().run_subcommand(argv)
 
     def interact(self) -> None:
         """Refuse a command line without a command."""

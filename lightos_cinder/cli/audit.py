@@ -18,7 +18,6 @@ import contextlib
 import dataclasses
 from typing import Any
 from typing import Iterable
-from typing import Iterator
 from typing import Sequence
 
 from cinder.i18n import _
@@ -137,15 +136,16 @@ class Audit(base.Base, lister.Lister):
         with contextlib.ExitStack() as stack:
             backends = [_Backend(section, settings, stack.enter_context(
                 base.reached(settings))) for section, settings in sections]
-            clusters = list(_by_cluster(backends))
+            clusters, away = _by_cluster(backends)
             auditor = _Auditor(cinder, clusters, named, self.app.stderr)
             seen = auditor.look_twice()
             if parsed_args.fix and self._mend(seen, parsed_args):
                 seen = auditor.look_twice()
         self.failed = self.failed or bool(seen.findings)
-        if not (seen.findings or seen.unread) and self.app.stderr.isatty():
-            self.app.stderr.write(_('Nothing was found.\n'))
-        for text in seen.unread:
+        unread = [*away, *seen.unread]
+        if not (seen.findings or unread) and self.app.stderr.isatty():
+            self.tell(_('Nothing was found.\n'))
+        for text in unread:
             self._fail(text)
         return _COLUMNS, [
             (one.kind.value, one.subject, one.project, one.text, one.advice)
@@ -158,9 +158,9 @@ class Audit(base.Base, lister.Lister):
             if one.mend))
         if not steps:
             return False
-        self.app.stderr.write(_('This can be put right:\n'))
+        self.tell(_('This can be put right:\n'))
         for mend, _where in steps:
-            self.app.stderr.write('  %s\n' % mend)
+            self.tell('  %s\n' % mend)
         with mending.coordinated():
             if not self.confirmed(_('Go on?'), parsed_args):
                 return False
@@ -171,14 +171,14 @@ class Audit(base.Base, lister.Lister):
                     self._fail(str(error))
                 else:
                     if why:
-                        self.app.stderr.write(
+                        self.tell(
                             _('Left alone: %(mend)s (%(why)s).\n')
                             % {'mend': mend, 'why': why})
         return True
 
     def _fail(self, text: str) -> None:
         self.failed = True
-        self.app.stderr.write(text + '\n')
+        self.tell(text + '\n')
 
 
 class _Auditor:
@@ -256,19 +256,26 @@ class _Auditor:
 
 
 def _by_cluster(backends: Iterable[_Backend]
-                ) -> Iterator[Sequence[_Backend]]:
-    """The backends that are on the same cluster, one lot after the other.
+                ) -> tuple[list[Sequence[_Backend]], list[str]]:
+    """The backends that are on the same cluster, one lot for each.
 
-    :raises CommandError: if a cluster cannot be asked who it is
+    :returns: and why clusters cannot be asked who they are
+    :raises CommandError: if none can
     """
     found: dict[str, list[_Backend]] = {}
+    away = []
     for one in backends:
         try:
-            info = one.client().get_cluster_info()
+            info = base.client_of(one.connection, min(
+                base.PATIENCE, one.settings.operation_timeout)
+            ).get_cluster_info()
         except client_errors.LightOSError as error:
-            raise errors.CommandError(
+            away.append(errors.CommandError(
                 _('The cluster of backend %(backend)s cannot be asked: '
                   '%(error)s') % {'backend': one.section.name,
-                                  'error': error}) from None
-        found.setdefault(info.uuid or one.section.name, []).append(one)
-    yield from found.values()
+                                  'error': error}))
+        else:
+            found.setdefault(info.uuid or one.section.name, []).append(one)
+    if away and not found:
+        raise errors.CommandError('; '.join(map(str, away)))
+    return list(found.values()), list(map(str, away))

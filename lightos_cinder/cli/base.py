@@ -35,23 +35,32 @@ import argparse
 import contextlib
 import functools
 import os
+import sys
 from typing import Any
 from typing import Iterator
 from typing import Optional
+from typing import TYPE_CHECKING
 
-from cinder import exception
 import oslo_i18n
 
-from lightos_cinder.cli import cinder_conf
 from lightos_cinder.cli import cloud
 from lightos_cinder.cli import errors
+from lightos_cinder.cli import words
 from lightos_cinder.client import api
 from lightos_cinder.client import credentials as jwt_credentials
 from lightos_cinder.client import endpoints
 from lightos_cinder.client import polling
 from lightos_cinder.client import settling
 from lightos_cinder.client import transport
-from lightos_cinder import options
+
+if TYPE_CHECKING:
+    # These need Cinder, which compute hosts do not have.
+    from lightos_cinder.cli import cinder_conf
+    from lightos_cinder import options
+
+#: Seconds within which a cluster must answer for the first time; who waits
+#: at a terminal wants to know soon that it is away.
+PATIENCE = 15.0
 
 #: Who is asking, in the cluster's logs.
 USER_AGENT = 'lightos-cinder-cli'
@@ -82,24 +91,26 @@ class Base:
         oslo_i18n.enable_lazy(False)
         try:
             status: int = super().run(parsed_args)  # type: ignore[misc]
-        except exception.CinderException as error:
+        except _raised_by_cinder() as error:
             # Of an option or an extra spec: its words name both.
             raise errors.CommandError(str(error)) from None
         return status or int(self.failed)
 
-    def sections(self) -> list[cinder_conf.Section]:
+    def sections(self) -> 'list[cinder_conf.Section]':
         """The LightOS backends that the command is for, at least one.
 
         Those of ``--backend``, or else all that are enabled.
 
-        :raises CommandError: if there is none, or no such
+        :raises CommandError: if there is none, or no such, or no Cinder
         """
+        with of_cinder():
+            from lightos_cinder.cli import cinder_conf
         chosen = self.app.options
         return cinder_conf.read(chosen.config_file or (),
                                 chosen.config_dir or (),
                                 chosen.backend or ())
 
-    def section(self) -> cinder_conf.Section:
+    def section(self) -> 'cinder_conf.Section':
         """The one LightOS backend that the command is for.
 
         :raises CommandError: if it is not clear which
@@ -116,10 +127,31 @@ class Base:
         """OpenStack's API; nothing is sent before the first call."""
         return cloud.Cloud(self.app.options.os_cloud)
 
+    def produce_output(self, parsed_args: Any, column_names: Any, data: Any
+                       ) -> Any:
+        """Show a table, or what else was asked for.
+
+        Programs get names as they are; people may be at a terminal.
+        """
+        if parsed_args.formatter == 'table' or (
+                parsed_args.formatter in ('csv', 'value')
+                and sys.stdout.isatty()):
+            # Rows, or the one there is.
+            data = [words.cell(row) if isinstance(row, str)
+                    or not isinstance(row, (list, tuple))
+                    else tuple(map(words.cell, row)) for row in data]
+        return super().produce_output(  # type: ignore[misc]
+            parsed_args, column_names, data)
+
+    def tell(self, text: str) -> None:
+        """Tell on standard error what is no result."""
+        self.app.stderr.write(words.printable(text))
+        self.app.stderr.flush()
+
     def say(self, text: str) -> None:
         """Tell what is to be done, or was, by a command that changes."""
         try:
-            self.app.stdout.write(text + '\n')
+            self.app.stdout.write(words.printable(text) + '\n')
             self.app.stdout.flush()
         except BrokenPipeError:
             # Nobody listens any more: what was begun is done all the same,
@@ -138,13 +170,33 @@ class Base:
             raise errors.CommandError(
                 'Nothing was changed: there is no terminal to ask at. Give '
                 '--yes to go on without being asked')
-        self.app.stderr.write('%s [y/N] ' % question)
-        self.app.stderr.flush()
+        self.tell('%s [y/N] ' % question)
         return self.app.stdin.readline().strip().lower() in ('y', 'yes')
 
 
+def _raised_by_cinder() -> tuple[type[Exception], ...]:
+    # What has not been imported has raised nothing.
+    module = sys.modules.get('cinder.exception')
+    return (module.CinderException,) if module else ()
+
+
 @contextlib.contextmanager
-def reached(settings: options.Settings,
+def of_cinder() -> Iterator[None]:
+    """Import what needs Cinder's Python packages.
+
+    :raises CommandError: if they are not there
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise errors.CommandError(
+            'The Python package %s is missing. Run lightos-cinder with the '
+            'Python of cinder-volume; "check --compute" with that of '
+            'nova-compute will do' % error.name) from None
+
+
+@contextlib.contextmanager
+def reached(settings: 'options.Settings',
             credentials: Optional[jwt_credentials.Credentials] = None
             ) -> Iterator[transport.Transport]:
     """The way to the cluster of a backend; closed afterwards.
@@ -163,7 +215,7 @@ def reached(settings: options.Settings,
 
 
 @contextlib.contextmanager
-def connected(settings: options.Settings,
+def connected(settings: 'options.Settings',
               credentials: Optional[jwt_credentials.Credentials] = None
               ) -> Iterator[api.LightOSClient]:
     """The cluster of a backend, for one operation.

@@ -16,10 +16,12 @@ It is found and read as cinder-volume does, but into a configuration of its
 own: no service is started, and nothing of Cinder's is touched.
 """
 
+import copy
 import dataclasses
 from typing import Any
 from typing import Sequence
 
+from cinder.common import config
 from oslo_config import cfg
 
 from lightos_cinder.cli import errors
@@ -34,6 +36,12 @@ _UNNAMED = OURS.rpartition('.')[2]
 
 #: What Cinder has for all backends.
 _SHARED = 'backend_defaults'
+
+#: What Cinder has in [DEFAULT]; a value may refer to these, as in
+#: $state_path.
+_GLOBAL = [option for name, listed in sorted(vars(config).items())
+           if name.endswith('_opts') and isinstance(listed, list)
+           for option in listed]
 
 #: What Cinder itself has for each backend, of that what matters here.
 _CINDERS = [
@@ -74,10 +82,18 @@ class _Options:
     """The options of a section, or of [backend_defaults] where unset."""
 
     def __init__(self, conf: cfg.ConfigOpts, section: str) -> None:
+        self._section = section
         self._groups = (conf[section], conf[_SHARED])
 
     def __getattr__(self, name: str) -> Any:
-        own, shared = (getattr(group, name) for group in self._groups)
+        try:
+            own, shared = (getattr(group, name) for group in self._groups)
+        except (cfg.NoSuchOptError, cfg.TemplateSubstitutionError) as error:
+            if getattr(error, 'opt_name', None) == name:
+                raise
+            raise ValueError('Configuration option %s in [%s]: %s. $$ stands '
+                             'for a dollar sign' % (name, self._section,
+                                                    error)) from None
         return shared if own is None else own
 
 
@@ -92,7 +108,8 @@ def read(files: Sequence[str] = (), folders: Sequence[str] = (),
     :raises CommandError: if there is none, or no such
     """
     conf = cfg.ConfigOpts()
-    conf.register_opt(cfg.ListOpt('enabled_backends'))
+    # Copies, for they are Cinder's.
+    conf.register_opts(copy.deepcopy(_GLOBAL))
     try:
         conf([word for option, paths in (('--config-file', files),
                                          ('--config-dir', folders))
@@ -106,6 +123,12 @@ def read(files: Sequence[str] = (), folders: Sequence[str] = (),
         raise errors.CommandError(
             'There is no cinder.conf in ~/.cinder, ~, /etc/cinder or /etc; '
             'name it with --config-file')
+    unknown = set(wanted).difference(enabled, conf.list_all_sections())
+    if unknown:
+        raise errors.CommandError(
+            '--backend %s: there is no such section in %s. Enabled backends: '
+            '%s' % (', '.join(sorted(unknown)), where,
+                    ', '.join(enabled) or '(none)'))
     found = [_section(conf, name) for name in wanted or enabled]
     strange = [section for section in found
                if section.driver not in (OURS, INSIDE_CINDER)]

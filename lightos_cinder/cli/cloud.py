@@ -17,6 +17,7 @@ Credentials are those of the ``openstack`` client: ``clouds.yaml`` with
 """
 
 import contextlib
+import os
 from typing import Any
 from typing import Iterable
 from typing import Iterator
@@ -53,8 +54,10 @@ class Cloud:
         """The connection of openstacksdk, for calls that are not here."""
         if self._made is None:
             with translated():
+                # By its name it is told if there is no such entry.
                 self._made = openstack.connect(
-                    cloud=self._name, app_name='lightos-cinder')
+                    cloud=self._name or os.environ.get('OS_CLOUD') or None,
+                    app_name='lightos-cinder')
         return self._made
 
     def call(self, method: str, path: str, **more: Any) -> dict[str, Any]:

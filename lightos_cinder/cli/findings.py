@@ -369,14 +369,24 @@ def discovery(found: Mapping[endpoints.Endpoint, Optional[str]],
     return rows
 
 
-def host(nqn: Optional[str], nqn_file: str, client_answers: bool
-         ) -> list[Row]:
-    """Whether this host can attach volumes."""
+def host(nqn: Optional[str], nqn_file: str, nvme_tcp: Optional[bool],
+         client_answers: bool) -> list[Row]:
+    """Whether this host can attach volumes.
+
+    :param nvme_tcp: whether the kernel has it now; None if it has none
+    """
+    module = 'kernel module nvme-tcp'
     return [
         Row('host NQN', OK, nqn) if nqn else
         Row('host NQN', FAILED, 'there is no NVMe Qualified Name in %s'
             % nqn_file, 'Install nvme-cli and run "nvme gen-hostnqn > %s"'
             % nqn_file),
+        Row(module, OK, 'is there') if nvme_tcp else
+        Row(module, FAILED, 'this kernel has none',
+            "Install the package of the kernel's further modules")
+        if nvme_tcp is None else
+        Row(module, WARNING, 'is not loaded', 'Run "modprobe nvme-tcp", and '
+            'name it in /etc/modules-load.d/nvme-tcp.conf'),
         Row('discovery client', OK, 'answers') if client_answers else
         Row('discovery client', FAILED, 'none answers on this host',
             "Install and start Lightbits' discovery-client"),

@@ -12,8 +12,11 @@
 
 """How far something has come, for those who wait at a terminal."""
 
+import os
 import time
 from typing import Any
+
+from lightos_cinder.cli import words
 
 _WIDTH = 40
 
@@ -33,6 +36,7 @@ class Bar:
         self._total = max(1, total)
         self._done = 0
         self._drawn = 0.0
+        self._width = 0
 
     def advance(self, steps: int, what: str) -> None:
         """Show that so many more steps have been done, and with what."""
@@ -44,7 +48,8 @@ class Bar:
             share = min(1.0, self._done / self._total)
             full = int(_WIDTH * share)
             self._write('[%s%s] %3d%% reading %s' % (
-                '#' * full, '.' * (_WIDTH - full), int(100 * share), what))
+                '#' * full, '.' * (_WIDTH - full), int(100 * share),
+                words.printable(what, '')))
 
     def close(self) -> None:
         """Leave the line as it was."""
@@ -53,5 +58,9 @@ class Bar:
 
     def _write(self, text: str) -> None:
         # To the beginning of the line, and nothing behind the text.
-        self._stream.write('\r\x1b[K' + text)
+        blank = '\x1b[K'
+        if os.environ.get('TERM') == 'dumb':
+            blank = ' ' * self._width + '\r'
+        self._stream.write('\r' + blank + text)
+        self._width = len(text)
         self._stream.flush()

@@ -108,6 +108,10 @@ class _Command(base.Base):
                         getattr(parsed_args, 'owner', None))
                     stack.enter_context(keys.one_at_a_time(folder))
                 client = stack.enter_context(base.connected(settings))
+                # Whether it is there, before anything takes its time.
+                client.renewed(min(base.PATIENCE, settings.operation_timeout)
+                               ).get_cluster_info()
+                client = client.renewed(settings.operation_timeout)
                 yield tenancy.Tenant(parsed_args.name, settings, client,
                                      folder, self.say)
         except client_errors.LightOSError as error:

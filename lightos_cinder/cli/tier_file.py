@@ -15,6 +15,7 @@
 ``etc/tiers.yaml`` is an example and says what can be written.
 """
 
+import collections
 import dataclasses
 import types
 from typing import Any
@@ -80,6 +81,9 @@ def load(path: str) -> list[Tier]:
     except OSError as error:
         raise errors.CommandError('%s cannot be read: %s'
                                   % (path, error.strerror))
+    except RecursionError:
+        raise errors.CommandError('%s is no YAML: it is nested too deeply'
+                                  % path) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise errors.CommandError('%s is no YAML: %s' % (
             path, ' '.join(str(error).split())))
@@ -95,8 +99,15 @@ def parse(content: Any, path: str) -> list[Tier]:
     tiers = top.mapping('tiers')
     if not tiers:
         raise top.wrong('tiers', tiers, 'tiers by their names')
-    return [_tier(path, name, defaults, values)
-            for name, values in tiers.items()]
+    found = [_tier(path, name, defaults, values)
+             for name, values in tiers.items()]
+    # Blanks around a name are no part of it.
+    twice = [name for name, times in collections.Counter(
+        tier.name for tier in found).items() if times > 1]
+    if twice:
+        raise top.wrong('tiers', ' twice, '.join(twice + ['']).rstrip(', '),
+                        'each name once')
+    return found
 
 
 _KEYS = ('description', 'replicas', 'compression', 'project', 'qos_policy',
@@ -215,7 +226,8 @@ class _Part:
         if value is not None and (not isinstance(value, kind)
                                   or isinstance(value, bool)
                                   and kind is not bool):
-            raise self.wrong(key, value, allowed)
+            raise self.wrong(key, 'the text "%s"' % value if isinstance(
+                value, str) else value, allowed)
         return value
 
     def mapping(self, key: str) -> Any:
@@ -253,10 +265,13 @@ class _Loader(yaml.SafeLoader):
         """A mapping, of different keys."""
         seen = set()
         for key_node, _value in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(
+                    None, None, 'a key must be a text, and not a list or '
+                    'keys with their values', key_node.start_mark)
             if key_node.value in seen:
                 raise yaml.constructor.ConstructorError(
                     None, None, '%s is there twice' % key_node.value,
                     key_node.start_mark)
-            if isinstance(key_node.value, str):
-                seen.add(key_node.value)
+            seen.add(key_node.value)
         return super().construct_mapping(node, deep)

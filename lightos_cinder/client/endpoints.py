@@ -29,6 +29,10 @@ from lightos_cinder.client import models
 from lightos_cinder.client import polling
 
 
+#: TCP port of the discovery service, where nobody names it (REST API facts,
+#: 1.1).
+DISCOVERY_PORT = 8009
+
 #: A host name, or an IPv4 address.
 _HOST = re.compile('[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?')
 _PORT = re.compile('[0-9]{1,5}')

@@ -14,6 +14,7 @@
 
 import base64
 import contextlib
+import json
 import os
 import socket
 import subprocess
@@ -224,8 +225,48 @@ class EndpointsTest(CheckTestCase):
 
     def test_a_compute_host_has_no_cinder_conf(self):
         ended = self.cli.run('check', '--compute', '-f', 'json')
-        self.assertEqual(['cinder.conf', 'host NQN', 'discovery client'],
+        self.assertEqual(['cinder.conf', 'discovery endpoints', 'host NQN',
+                          'kernel module nvme-tcp', 'discovery client'],
                          [row['Check'] for row in ended.rows])
+
+    def test_a_compute_host_is_told_the_discovery_endpoints(self):
+        there, port = self.lightos.addresses[0], 18009
+        ended = self.cli.run(
+            'check', '--compute', '-f', 'json',
+            '--discovery', '%s:%d' % (there, port), '--discovery', there)
+        rows = {row['Check']: row for row in ended.rows}
+        self.assert_row(rows, 'discovery endpoint %s:18009' % there, 'ok')
+        self.assert_row(rows, 'discovery endpoint %s:8009' % there,
+                        'warning', 'refused')
+        ended = self.cli.run('check', '--discovery', there)
+        self.assertEqual((1, '--discovery is for --compute\n'),
+                         (ended.status, ended.errors))
+
+    def test_a_compute_host_has_no_cinder(self):
+        def run(*words):
+            # Cinder is hidden from a process of its own.
+            return subprocess.run(
+                [sys.executable, '-W', 'ignore', '-c',
+                 'import sys; sys.modules["cinder"] = None; '
+                 'from lightos_cinder.cli import __main__; '
+                 'sys.exit(__main__.main())', *words],
+                env=dict(os.environ, HOME=self.folder), check=False,
+                capture_output=True, text=True)
+
+        done = run('check', '--compute', '-f', 'json', '--discovery',
+                   '%s:18009' % self.lightos.addresses[0])
+        rows = {row['Check']: row for row in json.loads(done.stdout)}
+        self.assertEqual('', done.stderr)
+        self.assert_row(rows, 'cinder.conf', 'skipped', 'package cinder')
+        self.assert_row(rows, 'discovery endpoint %s:18009'
+                        % self.lightos.addresses[0], 'ok')
+        self.assertIn('host NQN', rows)
+        for words in (['check'], ['audit'], ['tenant', 'show', 'x'],
+                      ['help', 'audit']):
+            done = run(*words)
+            self.assertEqual((1, ''), (done.returncode, done.stdout))
+            self.assertRegex(done.stderr, 'The Python package cinder[^ ]* is '
+                             'missing. Run lightos-cinder with [^\\n]*\\n$')
 
 
 class TrustTest(CheckTestCase):

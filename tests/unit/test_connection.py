@@ -14,7 +14,6 @@ import ipaddress
 import os
 import shutil
 import socket
-import tempfile
 import unittest
 from unittest import mock
 
@@ -195,24 +194,6 @@ class PropertiesTest(unittest.TestCase):
                 discoveryEndpoints=['192.0.2.1:8009']))
         self.assertEqual(['-t tcp -a 192.0.2.1 -s 8009 -q nqn-a '
                           '-n nqn-of-the-cluster'], written)
-
-
-@ddt.ddt
-class HostNqnTest(unittest.TestCase):
-
-    @ddt.data((b'nqn.2014-08.org.nvmexpress:uuid:1\n',
-               'nqn.2014-08.org.nvmexpress:uuid:1'),
-              (b'', None), (b'ALLOW_ANY\n', None), (b'two words', None),
-              (b'\xff\xfe', None), (None, None))
-    @ddt.unpack
-    def test_what_is_in_the_file(self, content, nqn):
-        with tempfile.TemporaryDirectory() as folder:
-            path = os.path.join(folder, 'hostnqn')
-            if content is not None:
-                with open(path, 'wb') as file:
-                    file.write(content)
-            with mock.patch.object(connection, 'HOST_NQN_FILE', path):
-                self.assertEqual(nqn, connection.host_nqn())
 
 
 @ddt.ddt

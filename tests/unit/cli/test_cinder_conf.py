@@ -11,6 +11,7 @@
 # under the License.
 
 import os
+import socket
 import tempfile
 import unittest
 from unittest import mock
@@ -109,6 +110,48 @@ class ReadTest(unittest.TestCase):
     def test_what_is_no_configuration(self, text):
         self.assert_refused('cinder.conf cannot be read',
                             files=[self.write(text)])
+
+    def test_what_refers_to_options_of_cinder(self):
+        path = self.write(
+            '[DEFAULT]\nenabled_backends = a\nmy_ip = 192.0.2.7\n'
+            '[backend_defaults]\nlightos_api_address = $my_ip\n'
+            '[a]\nlightos_jwt_dir = $state_path/tok\n'
+            'volume_backend_name = at-$host\n' + OURS)
+        section, = cinder_conf.read([path])
+        self.assertEqual('/var/lib/cinder/tok',
+                         section.configuration.lightos_jwt_dir)
+        self.assertEqual(['192.0.2.7'], [
+            str(one) for one in section.configuration.lightos_api_address])
+        self.assertEqual('at-' + socket.gethostname(), section.backend_name)
+
+    def test_what_refers_to_nothing(self):
+        path = self.write('[DEFAULT]\nenabled_backends = a\n[a]\n'
+                          'lightos_api_address = 10.0.0.1\n'
+                          'lightos_jwt_dir = $nowhere/tok\n' + OURS)
+        section, = cinder_conf.read([path])
+        with self.assertRaisesRegex(
+                ValueError, r'lightos_jwt_dir in \[a\]: .*nowhere'):
+            section.configuration.lightos_jwt_dir
+        with self.assertRaisesRegex(exception.InvalidConfigurationValue,
+                                    r'lightos_jwt_dir in \[a\]: .*nowhere'):
+            section.settings()
+
+    def test_an_address_that_is_none(self):
+        path = self.write('[DEFAULT]\nenabled_backends = a\n[a]\n'
+                          'lightos_api_address = 10.0.0\n' + OURS)
+        section, = cinder_conf.read([path])
+        with self.assertRaises(exception.InvalidConfigurationValue) as caught:
+            section.settings()
+        text = str(caught.exception)
+        self.assertNotIn('LocationInfo', text)
+        for part in ('lightos_api_address', path, '10.0.0'):
+            self.assertIn(part, text)
+
+    def test_a_section_that_is_not_there(self):
+        path = self.write('[DEFAULT]\nenabled_backends = a\n[a]\n' + OURS)
+        self.assert_refused('--backend nope: there is no such section', path,
+                            'Enabled backends: a',
+                            files=[path], wanted=['nope'])
 
     def test_bad_values_are_for_who_asks(self):
         path = self.write('[DEFAULT]\nenabled_backends = a\n[a]\n'

@@ -202,12 +202,16 @@ class FindingsTest(unittest.TestCase):
             self.assert_row(row, result)
 
     def test_host(self):
-        nqn, client = findings.host('nqn.x', '/f', True)
+        nqn, module, client = findings.host('nqn.x', '/f', True, True)
         self.assert_row(nqn, 'ok', 'nqn.x')
+        self.assert_row(module, 'ok')
         self.assert_row(client, 'ok')
-        nqn, client = findings.host(None, '/f', False)
+        nqn, module, client = findings.host(None, '/f', None, False)
         self.assert_row(nqn, 'failed', 'nvme gen-hostnqn > /f')
+        self.assert_row(module, 'failed', 'this kernel has none')
         self.assert_row(client, 'failed', 'discovery-client')
+        module = findings.host(None, '/f', False, False)[1]
+        self.assert_row(module, 'warning', 'modprobe nvme-tcp')
 
     def test_options(self):
         row, = findings.options([], True, 'ours')

@@ -23,6 +23,11 @@ from lightos_cinder.cli import __main__ as program
 
 class MainTest(unittest.TestCase):
 
+    def test_ctrl_c_while_it_is_imported(self):
+        with mock.patch('importlib.util.find_spec', autospec=True,
+                        side_effect=KeyboardInterrupt):
+            self.assertEqual(130, program.main())
+
     def test_the_extra_is_not_installed(self):
         errors = io.StringIO()
         with mock.patch.dict(sys.modules, cliff=None, yaml=None), \

@@ -13,6 +13,7 @@
 """The bar for those who wait."""
 
 import io
+import os
 import unittest
 from unittest import mock
 
@@ -27,6 +28,10 @@ class Terminal(io.StringIO):
 
 class BarTest(unittest.TestCase):
 
+    def setUp(self):
+        super().setUp()
+        self.enterContext(mock.patch.dict(os.environ, TERM='xterm'))
+
     def test_terminal(self):
         stream = Terminal()
         bar = progress.Bar(stream, 4)
@@ -40,6 +45,23 @@ class BarTest(unittest.TestCase):
         self.assertEqual(
             ['', '[%s%s]  25%% reading a' % ('#' * 10, '.' * 30),
              '[%s] 100%% reading c' % ('#' * 40), ''], pictures)
+
+    def test_a_terminal_that_knows_no_escapes(self):
+        stream = Terminal()
+        with mock.patch.dict(os.environ, TERM='dumb'):
+            bar = progress.Bar(stream, 1)
+            bar.advance(1, 'a')
+            bar.close()
+        picture = '[%s] 100%% reading a' % ('#' * 40)
+        self.assertEqual('\r\r%s\r%s\r' % (picture, ' ' * len(picture)),
+                         stream.getvalue())
+
+    def test_names_from_elsewhere(self):
+        stream = Terminal()
+        bar = progress.Bar(stream, 1)
+        bar.advance(1, 'LightOS project \x1b[31m\n')
+        bar.close()
+        self.assertIn(r'LightOS project \x1b[31m\n', stream.getvalue())
 
     def test_no_terminal(self):
         stream = io.StringIO()
