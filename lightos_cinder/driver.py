@@ -13,6 +13,7 @@
 """The Cinder volume driver for Lightbits LightOS."""
 
 import functools
+from importlib import metadata
 from typing import Any
 from typing import Callable
 from typing import Mapping
@@ -62,6 +63,30 @@ _LEVELS = {'Warning': logging.WARNING, 'Error': logging.ERROR}
 _REQUESTS = 2
 
 
+@functools.lru_cache(maxsize=None)
+def installed_version() -> str:
+    """The version of the distribution that pip knows, or ``unknown``.
+
+    It is asked for once and stays what it was as the service started: what
+    is installed later does not run before the service starts again.
+    """
+    try:
+        return metadata.version('lightos-cinder')
+    except metadata.PackageNotFoundError:
+        # The sources were put on the path, by no installer.
+        return 'unknown'
+
+
+class _Version:
+    """Of a class and its objects; read when it is asked for.
+
+    As the module is imported no file may be read. Cinder asks the class, too.
+    """
+
+    def __get__(self, instance: object, owner: type) -> str:
+        return installed_version()
+
+
 @interface.volumedriver
 class LightOSVolumeDriver(management.Management, attachments.Attachments,
                           driver.VolumeDriver):
@@ -71,7 +96,7 @@ class LightOSVolumeDriver(management.Management, attachments.Attachments,
     names on the cluster and provider_id are the same.
     """
 
-    VERSION = '3.0.0'
+    VERSION = _Version()
     CI_WIKI_NAME = 'LightbitsLabs_CI'
     SUPPORTS_ACTIVE_ACTIVE = True
 
@@ -107,7 +132,7 @@ class LightOSVolumeDriver(management.Management, attachments.Attachments,
             endpoints.Endpoints(settings.endpoints, clock),
             settings.credentials, settings.trust, clock,
             request_timeout=settings.request_timeout,
-            user_agent='lightos-cinder/' + self.VERSION)
+            user_agent='lightos-cinder/%s' % self.VERSION)
         self._backend = backend.Backend(
             self._transport, settings.operation_timeout,
             settings.use_ip_acl)

@@ -168,13 +168,39 @@ class ReleaseTestCase(unittest.TestCase):
         told = self.environment.run(
             '-c', 'from importlib import metadata\n'
             'import lightos_cinder\n'
+            'from lightos_cinder import driver\n'
             "print(metadata.version('%s'))\n"
+            'print(driver.LightOSVolumeDriver.VERSION)\n'
             'print(lightos_cinder.__file__)' % NAME,
             cwd=self.workplace).splitlines()
-        self.assertEqual(self.metadata['Version'], told[0])
-        self.assertTrue(told[1].startswith(str(self.environment.folder)),
-                        told[1])
+        self.assertEqual([self.metadata['Version']] * 2, told[:2])
+        self.assertTrue(told[2].startswith(str(self.environment.folder)),
+                        told[2])
         self.environment.run('-m', 'unittest', *_STACK, cwd=self.workplace)
+
+    def command(self, *words):
+        """What lightos-cinder prints, as pip made the program."""
+        return run(str(self.environment.folder / 'bin/lightos-cinder'),
+                   *words, cwd=self.workplace, PYTHONPATH='')
+
+    @ddt.data(*ARCHIVES)
+    def test_the_command_line_comes_with_its_extra_and_moves_nothing(
+            self, kind):
+        before = self.environment.others()
+        self.environment.pip('uninstall', '--yes', NAME, 'cliff')
+        self.environment.pip('install', str(self.archives[kind]))
+        with self.assertRaisesRegex(
+                AssertionError, r'missing: cliff\..* lightos-cinder\[cli\]'):
+            self.command('--version')
+        self.environment.pip('install', '%s[cli]' % self.archives[kind])
+        self.assertEqual(before, self.environment.others())
+        self.assertEqual([NAME, self.metadata['Version']],
+                         self.command('--version').split())
+        told = self.command('--help')
+        for words in ('audit', 'check', 'tenant create', 'tiers apply'):
+            self.assertRegex(told, r'(?m)^  %s\b' % words)
+        self.assertNotIn('Could not load', told)
+        self.assertIn('--compute', self.command('check', '--help'))
 
 
 class VersionTestCase(unittest.TestCase):

@@ -50,6 +50,32 @@ SECTION = {
     'lightos_tls_fingerprints': '0' * 64,
     'lightos_ipacl_networks': '192.0.2.0/24',
 }
+#: What the values.yaml of the cinder chart of OpenStack-Helm, with its images
+#: of 2025.1, has where the snippet has something else, and beside it.
+CHART = {
+    'conf': {
+        'enable_iscsi': False,
+        'cinder': {'DEFAULT': {
+            'volume_name_template': '%s',
+            'host': 'cinder-volume-worker',
+            'enabled_backends': 'rbd1',
+            'default_volume_type': 'rbd1',
+            'backup_driver': 'cinder.backup.drivers.swift.SwiftBackupDriver',
+        }},
+        'backends': {'rbd1': {
+            'volume_driver': 'cinder.volume.drivers.rbd.RBDDriver',
+            'volume_backend_name': 'rbd1',
+            'rbd_pool': 'cinder.volumes',
+        }},
+    },
+    'pod': {
+        'useHostNetwork': {'volume': False, 'backup': False},
+        'mounts': {'cinder_volume': {'cinder_volume': {
+            'volumeMounts': None, 'volumes': None}}},
+    },
+    # It makes a volume type of the name of each backend.
+    'bootstrap': {'enabled': True, 'bootstrap_conf_backends': True},
+}
 KNOWN = {'volume_driver'} | {
     opt.name for opt in (*options.OPTS, *volume_driver.volume_opts)}
 
@@ -99,13 +125,25 @@ def openstack_ansible():
             **backends}
 
 
+def merged(defaults, values):
+    """As Helm does: what is null takes away what the chart has there."""
+    result = {**defaults, **values}
+    for key in defaults.keys() & values.keys():
+        if isinstance(defaults[key], dict) and isinstance(values[key], dict):
+            result[key] = merged(defaults[key], values[key])
+    return {key: value for key, value in result.items()
+            if value is not None}
+
+
+def chart():
+    """The values of the chart with the snippet."""
+    return merged(CHART, loaded('openstack-helm', 'cinder.yaml'))
+
+
 def openstack_helm():
-    """What is null there Helm takes out of the values of the chart."""
-    conf = loaded('openstack-helm', 'cinder.yaml')['conf']
-    backends = {'rbd1': {}, **conf['backends']}
-    return {**conf['cinder'], **{
-        name: section for name, section in backends.items()
-        if section is not None}}
+    """The sections that the chart writes of them."""
+    conf = chart()['conf']
+    return {**conf['cinder'], **conf['backends']}
 
 
 def puppet():
@@ -194,12 +232,29 @@ class RenderedTestCase(unittest.TestCase):
     def test_it_is_the_same_everywhere(self, tool):
         sections = tool()
         self.assertEqual({'DEFAULT', BACKEND}, set(sections))
-        self.assertEqual({'enabled_backends': BACKEND}, sections['DEFAULT'])
+        self.assertEqual(BACKEND, sections['DEFAULT']['enabled_backends'])
         section = dict(sections[BACKEND])
         tokens = [section.pop(name, None)
                   for name in ('lightos_jwt', 'lightos_jwt_dir')]
         self.assertIn(tokens, ([PLACEHOLDER, None], [None, TOKENS]))
         self.assertEqual(SECTION, section)
+
+    @ddt.data(*TOOLS)
+    def test_a_volume_without_a_type_can_be_created(self, tool):
+        """By the type that Cinder has, unless there is said another."""
+        default = tool()['DEFAULT'].get('default_volume_type')
+        if tool is openstack_helm:
+            values = chart()
+            self.assertTrue(values['bootstrap']['enabled'])
+            self.assertTrue(values['bootstrap']['bootstrap_conf_backends'])
+            self.assertIn(default, values['conf']['backends'])
+        else:
+            self.assertIsNone(default)
+
+    def test_nothing_is_left_of_the_backend_of_the_chart(self):
+        for name, section in openstack_helm().items():
+            self.assertNotIn('rbd', ' '.join([name, *section,
+                                              *section.values()]))
 
     @ddt.data(*TOOLS)
     def test_every_option_exists(self, tool):

@@ -24,9 +24,12 @@ ROOT = pathlib.Path(__file__).parents[2]
 PAGES = ROOT / 'doc' / 'source'
 CODE = ROOT / 'lightos_cinder'
 
-#: What the command line raises is on its own page. What it finds comes with
-#: what to do.
+#: What the command line says is on its own page.
 COMMANDS = CODE / 'cli'
+#: What these find comes with what to do, beside it, or is a plan that is
+#: shown. What they raise is explained.
+FINDERS = {'backend_check.py', 'check.py', 'comparison.py', 'findings.py',
+           'tier_plan.py'}
 RAISED = {'CommandError', 'NoCredentials', 'ArgumentTypeError', 'wrong',
           '_fail'}
 
@@ -43,9 +46,38 @@ NOT_TOLD = {
     '<> is not a SHA-256 fingerprint: 64 hexadecimal digits, colons allowed',
 }
 
+#: What the command line says where all is well, and parts of what it says.
+NO_TROUBLE = {
+    # Headings, and what stands where there is nothing.
+    'LightOS project', 'QoS policy', 'What to do', 'OpenStack tenant',
+    'Credential in use', 'Token expires', 'Token file', 'Volume types',
+    '(not set)', '(no OpenStack credentials)',
+    # Where, in messages that are explained.
+    ': tier <>', '<>: qos_specs', '<> <>',
+    'the public volume types with extra specs',
+    # How far it is.
+    "Cinder's snapshots", "Cinder's volumes", '[<><>] <>%% reading <>',
+    # What will be done, with a question, and that it was answered with no.
+    'This can be put right:', 'Go on?', 'This was not done.',
+    '<> to create, <> to change, <> as in the file.',
+    # What was done.
+    'LightOS project <>: made.', 'LightOS project <>: deleted.',
+    'Credential <>: made.', 'Credential <>: removed.',
+    'Token file <>: removed.',
+    'Token file <>: written for user <> alone, and good until <>.',
+    'Volume type <>: made.', 'Volume type <>: changed. <>',
+    'Volume type <>: deleted.',
+    # That it is so already.
+    'Nothing was found.', 'Everything is there; nothing was changed.',
+    'There is no other; nothing was changed.',
+    'There is no LightOS project <>.', 'the cluster accepts it',
+}
+
 #: Calls and keywords with texts that are no messages of trouble.
-QUIET = {'debug', 'info', 'set_property'}
+QUIET = {'debug', 'info', 'set_property', 'add_argument_group'}
 HELP = {'help', 'deprecated_reason', 'description'}
+#: Names of what is behind --help.
+HELPS = {'_DESCRIPTION', '_EPILOG', 'epilog'}
 
 MARK = '.. lightos-message::\n'
 
@@ -68,6 +100,11 @@ def told_by(tree):
     for node in ast.walk(tree):
         if (isinstance(node, ast.Expr)
                 or isinstance(node, ast.keyword) and node.arg in HELP
+                and (is_translated(node.value)
+                     or not isinstance(node.value, ast.Call))
+                or isinstance(node, ast.Assign)
+                and {one.id for one in node.targets
+                     if isinstance(one, ast.Name)} & HELPS
                 or isinstance(node, ast.FunctionDef)
                 and node.name in ('__repr__',)
                 or isinstance(node, ast.Call)
@@ -112,9 +149,17 @@ def raised_by(tree):
 
 
 def in_commands(texts_of):
-    """What that finds in all modules of the command line."""
+    """What that finds in all modules of the command line.
+
+    :param texts_of: told of the tree of a module, and of its name
+    """
     return {plain(text): path.name for path in sorted(COMMANDS.rglob('*.py'))
-            for text in texts_of(ast.parse(path.read_text()))}
+            for text in texts_of(ast.parse(path.read_text()), path.name)}
+
+
+def explainable(tree, name):
+    """What a page has to explain of a module of the command line."""
+    return raised_by(tree) if name in FINDERS else told_by(tree)
 
 
 def entries(name='troubleshooting'):
@@ -165,13 +210,20 @@ class CommandsTest(unittest.TestCase):
     """Nobody meets a command, or what ends one, without explanation."""
 
     def test_every_error_is_explained(self):
-        told = {text for texts, _after in entries('cli') for text in texts}
+        told = {text for page in ('cli', 'troubleshooting')
+                for texts, _after in entries(page) for text in texts}
         missing = {text: name for text, name
-                   in in_commands(raised_by).items() if text not in told}
+                   in in_commands(explainable).items()
+                   if text not in told | NO_TROUBLE}
         self.assertEqual({}, missing)
 
+    def test_what_is_no_trouble_is_still_said_and_not_explained(self):
+        told = {text for texts, _after in entries('cli') for text in texts}
+        self.assertEqual(set(), NO_TROUBLE & told)
+        self.assertEqual(set(), NO_TROUBLE - set(in_commands(explainable)))
+
     def test_every_error_that_is_explained_is_in_the_code(self):
-        known = in_commands(told_by)
+        known = in_commands(lambda tree, _name: told_by(tree))
         told = [text for texts, _after in entries('cli') for text in texts]
         self.assertEqual([], [text for text in told if text not in known])
         self.assertEqual(sorted(set(told)), sorted(told))
@@ -188,6 +240,22 @@ class CommandsTest(unittest.TestCase):
             '        raise part.wrong("key", 1, "a whole number")\n'
             '    raise errors.CommandError("%s is gone" % name)\n')
         self.assertEqual({'a whole number', '%s is gone'}, raised_by(tree))
+        self.assertEqual({'a whole number', '%s is gone'},
+                         explainable(tree, 'check.py'))
+
+    def test_a_new_error_is_noticed_in_whatever_form_it_is_told(self):
+        tree = ast.parse(
+            '_EPILOG = "not this"\n'
+            'why = "it is in a variable"\n'
+            'fault = InUse(fault="it is %s" % "of an argument")\n'
+            'raise others.Error(None, "it is of others", mark)\n'
+            'self.parser.error("name a thing")\n'
+            'sys.stderr.write(_("gone"))\n'
+            'parser.add_argument("--all", help="not that")\n')
+        self.assertEqual(
+            {'it is in a variable', 'it is %s', 'of an argument',
+             'it is of others', 'name a thing', 'gone'},
+            explainable(tree, 'tenant.py'))
 
     def test_every_command_has_its_options_written_from_the_code(self):
         setup_cfg = configparser.ConfigParser()

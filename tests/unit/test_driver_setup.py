@@ -11,6 +11,7 @@
 # under the License.
 
 import dataclasses
+from importlib import metadata
 import logging
 import socket
 import threading
@@ -68,8 +69,45 @@ class ConstructorTest(driver_case.DriverTestCase):
         self.assertTrue(driver.LightOSVolumeDriver.SUPPORTS_ACTIVE_ACTIVE)
         self.assertEqual('LightbitsLabs_CI',
                          driver.LightOSVolumeDriver.CI_WIKI_NAME)
-        self.assertRegex(driver.LightOSVolumeDriver.VERSION,
-                         r'\A\d+\.\d+\.\d+\Z')
+
+
+class VersionTest(driver_case.DriverTestCase):
+
+    def setUp(self):
+        super().setUp()
+        driver.installed_version.cache_clear()
+        self.addCleanup(driver.installed_version.cache_clear)
+
+    def version_of_pip(self, **outcome):
+        asked = mock.patch.object(metadata, 'version', autospec=True,
+                                  **outcome)
+        self.addCleanup(asked.stop)
+        return asked.start()
+
+    def test_it_is_that_of_what_is_installed(self):
+        self.assertEqual(metadata.version('lightos-cinder'),
+                         driver.LightOSVolumeDriver.VERSION)
+
+    def test_everywhere_it_is_told(self):
+        self.version_of_pip(return_value='21.4.0')
+        self.assertEqual('21.4.0', driver.LightOSVolumeDriver.VERSION)
+        self.assertEqual('21.4.0', self.driver.get_version())
+        with mock.patch.object(transport, 'Transport',
+                               autospec=True) as opened:
+            self.driver.do_setup(None)
+        self.assertEqual('lightos-cinder/21.4.0',
+                         opened.call_args.kwargs['user_agent'])
+
+    def test_it_stays_that_of_the_code_that_runs(self):
+        """Until the service starts again, whatever is installed by then."""
+        asked = self.version_of_pip(return_value='21.4.0')
+        self.assertEqual('21.4.0', self.driver.get_version())
+        asked.return_value = '21.5.0'
+        self.assertEqual('21.4.0', self.driver.get_version())
+
+    def test_of_sources_that_nobody_installed(self):
+        self.version_of_pip(side_effect=metadata.PackageNotFoundError)
+        self.assertEqual('unknown', driver.LightOSVolumeDriver.VERSION)
 
 
 @ddt.ddt

@@ -48,6 +48,17 @@ class ProjectTestCase(unittest.TestCase):
         checks[0] = ['flake8']
         self.assertEqual(sorted(checks), sorted(hooks))
 
+    def test_pre_commit_takes_nothing_from_the_path_of_who_commits(self):
+        """tox is in .venv, as CONTRIBUTING.rst has it, and git is not."""
+        [local] = yaml.safe_load(
+            (ROOT / '.pre-commit-config.yaml').read_text())['repos']
+        for hook in local['hooks']:
+            program = shlex.split(hook['entry'])[0]
+            self.assertEqual('python', hook['language'], hook['id'])
+            self.assertIn(program, [
+                re.match(r'[\w-]+', one).group()
+                for one in hook['additional_dependencies']], hook['id'])
+
     def test_the_table_of_compatibility_has_each_cinder_that_is_tested(self):
         table = (ROOT / 'doc/source/compatibility.rst').read_text()
         told = dict(re.findall(
