@@ -58,7 +58,7 @@ the tenant's token:
 examples:
   lightos-cinder tenant create acme --admin-token-file ~/lightos-admin.jwt \\
       --lifetime 90d --tiers etc/tiers.yaml --tier Gold --tier Silver
-  lightos-cinder tenant show acme
+  lightos-cinder tenant show acme --admin-token-file ~/lightos-admin.jwt
   lightos-cinder tenant rotate acme --admin-token-file ~/lightos-admin.jwt
   lightos-cinder tenant delete acme --admin-token-file ~/lightos-admin.jwt
 """
