@@ -83,7 +83,8 @@ class Help(cliff_help.HelpCommand):
         try:
             return super().take_action(parsed_args) or 0
         except ValueError:
-            self.app.parser.error('there is no command %s; see %s --help' % (
+            parser: argparse.ArgumentParser = self.app.parser
+            parser.error('there is no command %s; see %s --help' % (
                 ' '.join(parsed_args.cmd), self.app.NAME))
 
 
