@@ -35,10 +35,11 @@ ROOT = pathlib.Path(__file__).parents[2]
 PASSWORD = 'not-a-secret'
 
 #: What begins a command that needs what the stack has not: Nova, Neutron, a
-#: real cluster's CA, or the packages of a distribution.
+#: host that is prepared to attach, a real cluster's CA, or the packages of a
+#: distribution.
 _LACKING = ('openstack network', 'openstack subnet', 'openstack server',
             'systemctl', 'grep', 'cat', 'curl', 'scp', 'oslo-config-generator',
-            '<python',
+            '<python', 'lightos-cinder check --compute',
             'openssl s_client -connect 192.0.2.41:443 -CAfile')
 
 _BLOCK = re.compile(
