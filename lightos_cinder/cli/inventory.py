@@ -142,6 +142,7 @@ class Cinder:
         # there once "cinder-manage db online_data_migrations" is through.
         return objects.VolumeAttachment(
             self._context, id=row.id, volume_id=row.volume_id,
+            attach_status=row.attach_status,
             connector=json.loads(row.connector or 'null'))
 
     def _snapshots(self, marker: Optional[str]) -> Sequence[Any]:

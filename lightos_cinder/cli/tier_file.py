@@ -105,8 +105,8 @@ def parse(content: Any, path: str) -> list[Tier]:
     twice = [name for name, times in collections.Counter(
         tier.name for tier in found).items() if times > 1]
     if twice:
-        raise top.wrong('tiers', ' twice, '.join(twice + ['']).rstrip(', '),
-                        'each name once')
+        raise top.wrong('tiers', ', '.join(
+            '%s twice' % name for name in twice), 'each name once')
     return found
 
 

@@ -166,6 +166,18 @@ class TestFindings(AuditTestCase):
             ('leftover', 'snapshot %s (%s)' % (clone, made['UUID']))], found)
         self.assertNotIn(self.lightos.admin_token, repr(self.result))
 
+    def test_reserved(self) -> None:
+        """Whose an attachment will be that names no host is not known."""
+        volume = self.attach_to(self.made(), 1)
+        self.driver.initialize_connection(volume, base.connector(2))
+        reserved = objects.VolumeAttachment(
+            self.context, volume_id=volume.id,
+            attach_status=fields.VolumeAttachStatus.RESERVED)
+        reserved.create()
+        self.assertEqual([], self.audit(status=0))
+        reserved.destroy()
+        self.assertEqual([('access', 'volume ' + volume.id)], self.audit())
+
     def test_nothing_is_changed(self) -> None:
         self.driver.delete_volume(self.made())
         self.lightos.clear_records()
