@@ -157,8 +157,8 @@ class App(app.App):
     def run_subcommand(self, argv: list[str]) -> int:
         """Carry out a command; the exit status."""
         def told(_manager: Any, entry: Any, error: BaseException) -> None:
-            words = entry.name.split('_')
-            if argv[argv[0] == 'help':][:len(words)] == words:
+            named = entry.name.split('_')
+            if argv[argv[0] == 'help':][:len(named)] == named:
                 with base.of_cinder():
                     raise error
 
