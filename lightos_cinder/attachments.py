@@ -136,8 +136,7 @@ class Attachments:
                 % volume.id)
         # Nova asks again where it had no answer: once this has its turn its
         # attachment may be gone.
-        had = (records.attachments_of(_as_it_is(volume), connector['nqn'])
-               if volume.multiattach else frozenset())
+        had = records.attachments_of(_as_it_is(volume), connector['nqn'])
         return self._show_out(volume, connector, had)
 
     @coordination.synchronized('lightos-access-{volume.id}')

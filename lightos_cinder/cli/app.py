@@ -18,16 +18,19 @@ import logging
 import os
 import sys
 from typing import Any
+from typing import Iterator
 from typing import Optional
 from typing import Sequence
 
 from cliff import app
 from cliff import commandmanager
 from cliff import help as cliff_help
-import stevedore
 
 from lightos_cinder.cli import base
 from lightos_cinder.cli import words
+
+#: What pip knows this by.
+_DISTRIBUTION = 'lightos-cinder'
 
 #: The group of entry points that commands are found by.
 NAMESPACE = 'lightos_cinder.cli'
@@ -75,6 +78,29 @@ class _Plain:
         return False
 
 
+class _Commands(commandmanager.CommandManager):
+    """The commands, each of them loaded as it is wanted.
+
+    Some need Cinder, which takes its time, and which not every host has.
+    """
+
+    def load_commands(self, namespace: str) -> None:
+        """Find them."""
+        self.commands.update(
+            (entry.name.replace('_', ' '), entry) for entry
+            in metadata.distribution(_DISTRIBUTION).entry_points
+            if entry.group == namespace)
+
+    def __iter__(self) -> Iterator[tuple[str, Any]]:
+        """Those that this host can run, by their names."""
+        for name, entry in self.commands.items():
+            try:
+                entry.load()
+            except ImportError:
+                continue
+            yield name, entry
+
+
 class Help(cliff_help.HelpCommand):
     """Show how a command is used."""
 
@@ -99,8 +125,8 @@ class App(app.App):
     def __init__(self) -> None:
         stdout: Any = _Plain(sys.stdout)
         super().__init__(
-            _DESCRIPTION, metadata.version('lightos-cinder'),
-            commandmanager.CommandManager(NAMESPACE),
+            _DESCRIPTION, metadata.version(_DISTRIBUTION),
+            _Commands(NAMESPACE),
             stdout=stdout, deferred_help=True)
         self.command_manager.add_command('help', Help)
 
@@ -156,25 +182,17 @@ class App(app.App):
 
     def run_subcommand(self, argv: list[str]) -> int:
         """Carry out a command; the exit status."""
-        def told(_manager: Any, entry: Any, error: BaseException) -> None:
-            named = entry.name.split('_')
-            if argv[argv[0] == 'help':][:len(named)] == named:
-                with base.of_cinder():
-                    raise error
-
         try:
-            self.command_manager.find_command(argv[argv[0] == 'help':]
-                                              or argv)
+            with base.of_cinder():
+                self.command_manager.find_command(argv[argv[0] == 'help':]
+                                                  or argv)
         except ValueError:
-            # Cliff leaves out what does not load.
-            try:
-                stevedore.ExtensionManager(NAMESPACE,
-                                           on_load_failure_callback=told)
-            except Exception as error:
-                if self.options.debug:
-                    raise
-                self.LOG.error(error)
-                return 1
+            pass  # Cliff says that there is none.
+        except Exception as error:
+            if self.options.debug:
+                raise
+            self.LOG.error(error)
+            return 1
         return super().run_subcommand(argv)
 
     def interact(self) -> None:

@@ -43,7 +43,6 @@ from typing import TYPE_CHECKING
 
 import oslo_i18n
 
-from lightos_cinder.cli import cloud
 from lightos_cinder.cli import errors
 from lightos_cinder.cli import words
 from lightos_cinder.client import api
@@ -54,8 +53,10 @@ from lightos_cinder.client import settling
 from lightos_cinder.client import transport
 
 if TYPE_CHECKING:
-    # These need Cinder, which compute hosts do not have.
+    # These need Cinder, which compute hosts do not have, or take their time
+    # to load.
     from lightos_cinder.cli import cinder_conf
+    from lightos_cinder.cli import cloud as openstack
     from lightos_cinder import options
 
 #: Seconds within which a cluster must answer for the first time; who waits
@@ -123,9 +124,10 @@ class Base:
         return found[0]
 
     @functools.cached_property
-    def cloud(self) -> cloud.Cloud:
+    def cloud(self) -> 'openstack.Cloud':
         """OpenStack's API; nothing is sent before the first call."""
-        return cloud.Cloud(self.app.options.os_cloud)
+        from lightos_cinder.cli import cloud as openstack
+        return openstack.Cloud(self.app.options.os_cloud)
 
     def produce_output(self, parsed_args: Any, column_names: Any, data: Any
                        ) -> Any:

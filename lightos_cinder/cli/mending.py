@@ -102,7 +102,7 @@ class Mender:
         if mark and not comparison.is_overdue(records.since(mark)):
             return _('it was attached or detached just now')
         if mend.nqn not in [one['nqn'] for one in attached]:
-            if not records.tells_all_hosts(volume, idle=bool(mark)):
+            if not records.tells_all_hosts(volume):
                 return _('Cinder is about to do something with it')
             self._cluster.revoke(
                 records.volume_ref(volume), acl.Host(mend.nqn),

@@ -403,6 +403,23 @@ class TestFix(AuditTestCase):
         self.assertFalse([one for one in self.names() if 'clone' in one])
         self.assertIn('close volume %s' % open_.id, self.result.err)
 
+    def test_reserved_and_unconfirmed(self) -> None:
+        """It may come to that attachment at any moment."""
+        volume = self.attach_to(self.made(), 1)
+        self.driver.initialize_connection(volume, base.connector(4))
+        self.mark(volume, 4)
+        reserved = objects.VolumeAttachment(
+            self.context, volume_id=volume.id,
+            attach_status=fields.VolumeAttachStatus.RESERVED)
+        reserved.create()
+        self.addCleanup(reserved.destroy)
+        self.assertEqual([('unconfirmed', 'volume ' + volume.id)],
+                         self.audit('--fix', '--yes'))
+        close = comparison.Close(volume.id, base.connector(4)['nqn'])
+        self.assertIn('about to do something', mending.Mender(
+            base.GROUP, self.driver._backend, ()).apply(close))
+        self.assertEqual(2, len(self.acls(volume)[0]))
+
     def test_clone_of_another_cloud(self) -> None:
         """Which shares the project, and may be making it right now."""
         name = self.temporary(self.made(), 'volume-%s' % uuid.uuid4())
@@ -441,7 +458,7 @@ class TestFix(AuditTestCase):
         self.driver.initialize_connection(open_, host)
         name = self.temporary(open_, clone.name)
         close = comparison.Close(open_.id, host['nqn'])
-        self.mark(open_, 3, '2999-01-01T00:00:00')
+        self.mark(open_, 3, '2999-01-01T00:00:00 2999-01-01T00:00:00')
         self.assertIn('just now', mender.apply(close))
         self.save(open_, {'host': 'controller@other#other'})
         self.assertIn('gone from there', mender.apply(close))

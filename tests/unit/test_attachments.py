@@ -75,6 +75,13 @@ class InitializeTest(driver_case.ReadyDriverTestCase):
         self.backend.grant.assert_called_once_with(
             self.ref('tenant', UUID), A, [B])
 
+    def test_who_came_as_it_waited_for_its_turn_keeps_its_addresses(self):
+        by_now = cinder_objects.volume(attached=[THERE, None],
+                                       multiattach=True)
+        self.patch(records, 'now', lambda volume_id: by_now)
+        self.initialize(attached=[None], multiattach=True)
+        self.backend.grant.assert_called_once_with(self.ref(), A, [B])
+
     def test_the_uuid_is_that_of_the_cluster_and_not_of_the_database(self):
         """Volumes without UUID in their provider_id can be attached."""
         self.assertEqual(UUID, self.initialize(
