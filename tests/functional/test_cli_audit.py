@@ -221,6 +221,9 @@ class TestFindings(AuditTestCase):
 class TestThousands(AuditTestCase):
     """One query and one call for a thousand, not for each."""
 
+    # A thousand take their time on a busy machine, and no call is repeated.
+    options = {'lightos_api_service_timeout': 60,
+               'lightos_operation_timeout': 120}
     VOLUMES = 10000
     SNAPSHOTS = 3000
     ATTACHED = 2000

@@ -20,6 +20,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+from unittest import mock
 import uuid
 
 from cinderclient import client as cinder_client
@@ -49,6 +50,8 @@ class TenantTestCase(cli_case.CommandLineTestCase):
         super().setUp()
         self.lightos = base.cluster(False)
         self.lightos.reset()
+        # A larger one takes its time.
+        self.enterContext(mock.patch.object(keys, '_KEY_SIZE', 2048))
         self.tokens = pathlib.Path(self.folder, 'tokens')
         self.tokens.mkdir(mode=0o700)
         self.conf()

@@ -15,6 +15,7 @@
 
 import contextlib
 import pathlib
+import random
 import secrets
 import shutil
 import socket
@@ -31,15 +32,24 @@ from tests.stack import process
 from tests.stack import settings
 
 
+# Below those that connections of whatever runs here are given: RabbitMQ takes
+# ten seconds until it listens.
+_PORTS = range(15000, 32768)
+
+
 def free_ports(count: int) -> list[int]:
     """Return different ports of the loopback that nobody listens on."""
-    with contextlib.ExitStack() as open_sockets:
-        ports = []
-        for _ in range(count):
-            probe = open_sockets.enter_context(socket.socket())
-            probe.bind(('127.0.0.1', 0))
-            ports.append(probe.getsockname()[1])
-        return ports
+    found: list[int] = []
+    for port in random.SystemRandom().sample(_PORTS, len(_PORTS)):
+        with socket.socket() as probe:
+            try:
+                probe.bind(('127.0.0.1', port))
+            except OSError:
+                continue
+        found.append(port)
+        if len(found) == count:
+            return found
+    raise process.StackError(f'no {count} ports are free')
 
 
 class Stack:
