@@ -267,6 +267,24 @@ class EndpointsTest(CheckTestCase):
             self.assertEqual((1, ''), (done.returncode, done.stdout))
             self.assertRegex(done.stderr, 'The Python package cinder[^ ]* is '
                              'missing. Run lightos-cinder with [^\\n]*\\n$')
+        done = run('--help')
+        self.assertEqual((0, ''), (done.returncode, done.stderr))
+        self.assertRegex(done.stdout, r'(?m)^  check\b')
+        self.assertNotRegex(done.stdout, r'(?m)^  audit\b|Could not load')
+
+    def test_a_command_loads_nothing_that_it_does_without(self):
+        """All of Cinder, and OpenStack's SDK, take their time."""
+        done = subprocess.run(
+            [sys.executable, '-W', 'ignore', '-c',
+             'import sys; from lightos_cinder.cli import app; '
+             'app.main(["check", "--help"]); '
+             'print(*sorted(sys.modules), sep="\\n")'],
+            check=False, capture_output=True, text=True)
+        self.assertEqual('', done.stderr)
+        loaded = done.stdout.splitlines()
+        self.assertIn('lightos_cinder.cli.check', loaded)
+        for name in ('cinder', 'openstack', 'lightos_cinder.cli.audit'):
+            self.assertNotIn(name, loaded)
 
 
 class TrustTest(CheckTestCase):
