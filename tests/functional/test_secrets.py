@@ -104,14 +104,16 @@ class SecretsTestCase(test_tenancy.TenancyTestCase):
             one.setLevel(logging.DEBUG)
             one.disabled = False
             one.propagate = True
-        logging.root.addHandler(handler)
+        # In place of oslo.log's own, which has standard error.
+        handlers = logging.root.handlers[:]
+        logging.root.handlers[:] = [handler]
         # As a driver does with trace_flags when it is made.
         volume_utils.setup_tracing(['method', 'api'])
         try:
             yield
         finally:
             volume_utils.setup_tracing([])
-            logging.root.removeHandler(handler)
+            logging.root.handlers[:] = handlers
             manager.disable = silenced
             for one, level, propagate, disabled in before:
                 one.setLevel(level)
