@@ -96,9 +96,11 @@ class _Commands(commandmanager.CommandManager):
         for name, entry in self.commands.items():
             try:
                 entry.load()
-            except ImportError:
-                continue
-            yield name, entry
+            except Exception as error:
+                # Who asks for it is told, see run_subcommand.
+                App.LOG.debug('%s does not load: %r', name, error)
+            else:
+                yield name, entry
 
 
 class Help(cliff_help.HelpCommand):

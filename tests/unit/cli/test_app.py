@@ -13,6 +13,7 @@
 """The program as somebody has it who makes slips."""
 
 import contextlib
+from importlib import metadata
 import io
 import json
 import logging
@@ -86,6 +87,25 @@ class AppTest(unittest.TestCase):
         status, output, told = self.run_app('help', 'nope')
         self.assertEqual((2, ''), (status, output))
         self.assertIn('there is no command nope', told)
+
+    @ddt.data(ImportError, AttributeError)
+    def test_what_does_not_load(self, kind):
+        """It is in nobody's way, and says why as it is asked for."""
+        load = metadata.EntryPoint.load
+
+        def loaded(entry):
+            if entry.name == 'audit':
+                raise kind('broken on this host')
+            return load(entry)
+
+        with mock.patch.object(metadata.EntryPoint, 'load', loaded):
+            status, output, told = self.run_app('--help')
+            self.assertEqual((0, ''), (status, told))
+            self.assertRegex(output, r'(?m)^  check\b')
+            self.assertNotRegex(output, r'(?m)^  audit\b|Could not load')
+            for words in (['audit'], ['help', 'audit']):
+                self.assertEqual((1, '', 'broken on this host\n'),
+                                 self.run_app(*words))
 
     @ddt.data('list', 'show')
     def test_tables_have_escapes(self, command):
